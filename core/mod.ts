@@ -1,0 +1,32 @@
+/** What the rest of Petrel may use of core. Core imports nothing of ours. */
+export { type Clock, systemClock } from "./clock.ts";
+export {
+  asPetrelError,
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorFields,
+  isRetryable,
+  messageOf,
+  PetrelError,
+  type Retry,
+} from "./errors.ts";
+export { isSubjectToken, newId } from "./ids.ts";
+export * as limits from "./limits.ts";
+export { type LogFields, type Logger, type LogLevel, makeLogger, silentLogger } from "./log.ts";
+export { type RetryOptions, type RetryPolicy, withRetry } from "./retry.ts";
+export {
+  childSpan,
+  formatTraceparent,
+  newTrace,
+  parseTraceparent,
+  type TraceContext,
+} from "./trace.ts";
+export {
+  formatWindow,
+  lastCompleteWindow,
+  parseDurationMs,
+  parseInstantMs,
+  type Window,
+  windowId,
+  windowToJson,
+} from "./window.ts";
