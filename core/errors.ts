@@ -44,6 +44,11 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** True for a string that is one of our codes; what a peer sends is only a string. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, text);
+}
+
 export type ErrorFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** One error of the closed set. `message` is a sentence for people; `fields` is for programs. */

@@ -5,6 +5,7 @@ export {
   ERROR_CODES,
   type ErrorCode,
   type ErrorFields,
+  isErrorCode,
   isRetryable,
   messageOf,
   PetrelError,

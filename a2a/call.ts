@@ -1,0 +1,68 @@
+/**
+ * What travels with one call besides its body: who calls, how long they wait, in which trace.
+ * Written into NATS headers by the transport, read back by the server.
+ */
+import { type MsgHdrs, headers as makeHeaders } from "@nats-io/nats-core";
+import {
+  type Clock,
+  childSpan,
+  formatTraceparent,
+  newId,
+  newTrace,
+  parseTraceparent,
+  type TraceContext,
+} from "../core/mod.ts";
+import { A2A_VERSION, HEADER } from "./subjects.ts";
+
+/** A caller that names no timeout gets this one. */
+export const DEFAULT_TIMEOUT_MS = 30_000;
+const TIMEOUT_MS_MAX = 24 * 3_600_000;
+
+export interface CallInfo {
+  readonly caller: string;
+  readonly envelopeId: string;
+  readonly trace: TraceContext;
+  /** When the caller stops waiting, by the receiver's clock. Milliseconds since the epoch. */
+  readonly deadlineMs: number;
+  readonly version: string;
+  readonly extensions: readonly string[];
+}
+
+/** Headers of a request that leaves now and is worth an answer for `timeoutMs`. */
+export function requestHeaders(call: {
+  envelopeId: string;
+  timeoutMs: number;
+  trace: TraceContext;
+  extensions?: readonly string[];
+}): MsgHdrs {
+  const headers = makeHeaders();
+  headers.set(HEADER.version, A2A_VERSION);
+  headers.set(HEADER.envelope, call.envelopeId);
+  headers.set(HEADER.timeout, String(Math.max(1, Math.round(call.timeoutMs))));
+  headers.set(HEADER.traceparent, formatTraceparent(call.trace));
+  if (call.extensions?.length) headers.set(HEADER.extensions, call.extensions.join(","));
+  return headers;
+}
+
+/**
+ * Reads the headers of a request a peer sent. Nothing in them is trusted: a missing or malformed
+ * value takes its default, and a missing version stays missing (A2A 1.0 reads that as 0.3).
+ */
+export function readCall(caller: string, headers: MsgHdrs | undefined, clock: Clock): CallInfo {
+  const timeoutMs = Number(headers?.get(HEADER.timeout) || DEFAULT_TIMEOUT_MS);
+  const sane = timeoutMs > 0 && timeoutMs <= TIMEOUT_MS_MAX ? timeoutMs : DEFAULT_TIMEOUT_MS;
+  const parent = parseTraceparent(headers?.get(HEADER.traceparent));
+  const envelopeId = headers?.get(HEADER.envelope) || newId();
+  return {
+    caller,
+    envelopeId: envelopeId.slice(0, 128),
+    trace: parent ? childSpan(parent) : newTrace(),
+    deadlineMs: clock.nowMs() + sane,
+    version: headers?.get(HEADER.version) ?? "",
+    extensions: (headers?.get(HEADER.extensions) ?? "")
+      .split(",")
+      .map((uri) => uri.trim())
+      .filter(Boolean)
+      .slice(0, 20),
+  };
+}

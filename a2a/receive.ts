@@ -1,0 +1,134 @@
+/**
+ * A stream's way in: frames in order, each once. A gap, a silence longer than STREAM_IDLE_MS, a
+ * vanished agent or the deadline ends it with an error that says which; ending early touches nothing
+ * on the other side.
+ */
+import { StreamResponse } from "@a2a-js/sdk";
+import { createInbox, type Msg, type NatsConnection } from "@nats-io/nats-core";
+import { type Clock, limits, PetrelError } from "../core/mod.ts";
+import { requestHeaders } from "./call.ts";
+import { fromErrorEnvelope } from "./errors.ts";
+import { readEnvelope, violation } from "./frames.ts";
+import { FRAMES, type Frame, HEADER, rpcSubject } from "./subjects.ts";
+import type { Call } from "./transport.ts";
+
+export interface ReceiveOptions {
+  readonly nc: NatsConnection;
+  readonly clock: Clock;
+  readonly caller: string;
+  readonly agent: string;
+  readonly call: Call;
+  readonly body: string;
+  readonly signal?: AbortSignal;
+  readonly report: (
+    kind: "request" | "response" | "frame",
+    id: string,
+    body: string,
+    frame?: string,
+  ) => Promise<void> | undefined;
+}
+
+/** Sends the request and yields the events of its answer until `end`. */
+export async function* receiveStream(
+  options: ReceiveOptions,
+): AsyncGenerator<StreamResponse, void, undefined> {
+  const { nc, call, agent, caller, body, signal, report } = options;
+  signal?.throwIfAborted();
+  const inbox = createInbox();
+  const sub = nc.subscribe(inbox);
+  const watch = new Watchdog(options, () => sub.unsubscribe());
+  try {
+    await report("request", call.envelopeId, body);
+    nc.publish(rpcSubject(agent, caller, call.method), body, {
+      headers: requestHeaders(call),
+      reply: inbox,
+    });
+    let seq = 0;
+    for await (const message of sub) {
+      watch.heard();
+      const frame = readFrame(message, seq, agent);
+      if (frame.kind === "heartbeat") continue;
+      seq = frame.seq;
+      const text = message.string();
+      if (seq === 0) await report("response", `${call.envelopeId}.r`, text, frame.kind);
+      else await report("frame", `${call.envelopeId}.${seq}`, text, frame.kind);
+      if (frame.kind === "end") return;
+      const envelope = readEnvelope(text, call.envelopeId, agent);
+      if (envelope.error) throw fromErrorEnvelope({ id: envelope.id, error: envelope.error });
+      yield StreamResponse.fromJSON(envelope.result);
+    }
+    throw (
+      watch.reason ??
+      new PetrelError("INCOMPLETE", `agent "${agent}": the stream was cut`, { agent, seq })
+    );
+  } finally {
+    watch.stop();
+    sub.unsubscribe();
+  }
+}
+
+/** Ends a stream that went silent, passed its deadline, or that the caller gave up. */
+class Watchdog {
+  reason: unknown;
+  readonly #options: ReceiveOptions;
+  readonly #end: () => void;
+  readonly #deadlineMs: number;
+  readonly #onAbort: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: ReceiveOptions, end: () => void) {
+    this.#options = options;
+    this.#end = end;
+    this.#deadlineMs = options.clock.nowMs() + options.call.timeoutMs;
+    this.#onAbort = () => this.#stopWith(options.signal?.reason);
+    options.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.heard();
+  }
+
+  /** A frame came: the silence starts anew, the deadline does not. */
+  heard(): void {
+    clearTimeout(this.#timer);
+    const leftMs = this.#deadlineMs - this.#options.clock.nowMs();
+    const { agent } = this.#options;
+    const late = leftMs <= limits.STREAM_IDLE_MS;
+    const error = late
+      ? new PetrelError("DEADLINE_EXCEEDED", `agent "${agent}" did not finish in time`, { agent })
+      : new PetrelError("INCOMPLETE", `agent "${agent}" went silent`, {
+          agent,
+          idleMs: limits.STREAM_IDLE_MS,
+        });
+    this.#timer = setTimeout(
+      () => this.#stopWith(error),
+      Math.max(0, late ? leftMs : limits.STREAM_IDLE_MS),
+    );
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+  }
+
+  #stopWith(reason: unknown): void {
+    this.reason = reason;
+    this.#end();
+  }
+}
+
+function readFrame(message: Msg, seq: number, agent: string): { kind: Frame; seq: number } {
+  if (message.headers?.code === 503) {
+    throw new PetrelError("UNAVAILABLE", `agent "${agent}" is not there`, { agent });
+  }
+  const kind = FRAMES.find((frame) => frame === message.headers?.get(HEADER.frame));
+  if (!kind) throw violation(agent, HEADER.frame, "unknown frame");
+  const said = message.headers?.get(HEADER.seq);
+  if (!said) return { kind, seq: 0 };
+  const next = Number(said);
+  const expected = kind === "heartbeat" ? seq : seq + 1;
+  if (next !== expected) {
+    throw new PetrelError("INCOMPLETE", `agent "${agent}": frame ${expected} is missing`, {
+      agent,
+      place: `frame ${expected}`,
+    });
+  }
+  return { kind, seq: next };
+}

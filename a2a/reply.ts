@@ -1,0 +1,138 @@
+/**
+ * The answer's way back: one frame for a unary call, numbered frames and heartbeats for a stream.
+ * A stream is pulled to its end whether or not the client still listens; only sending stops.
+ */
+
+import { toJsonRpcError } from "@a2a-js/sdk/errors";
+import { createInbox, headers as makeHeaders, type NatsConnection } from "@nats-io/nats-core";
+import { type Clock, formatTraceparent, type Logger, limits, PetrelError } from "../core/mod.ts";
+import type { Outbox } from "./audit/outbox.ts";
+import type { CallInfo } from "./call.ts";
+import { toA2AError } from "./errors.ts";
+import { type Frame, HEADER, type Method } from "./subjects.ts";
+
+export interface ReplierOptions {
+  readonly nc: NatsConnection;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly call: CallInfo;
+  readonly method: Method;
+  readonly agent: string;
+  readonly instance: string;
+  /** The client's inbox. */
+  readonly to: string;
+}
+
+type RpcMessage = {
+  readonly jsonrpc: string;
+  readonly id: string | number | null;
+  readonly error?: unknown;
+};
+
+export class Replier {
+  rpcId: string | number | null = null;
+  readonly #options: ReplierOptions;
+  #seq = 0;
+  #gone = false;
+
+  constructor(options: ReplierOptions) {
+    this.#options = options;
+  }
+
+  /** Reports the request as this end received it. */
+  async received(body: string): Promise<void> {
+    await this.#report("request", this.#options.call.envelopeId, body, undefined);
+  }
+
+  async unary(answer: RpcMessage): Promise<void> {
+    const body = boundedBody(answer);
+    this.#send(answer.error === undefined ? "result" : "error", body, undefined);
+    const frame = answer.error === undefined ? undefined : "error";
+    const id = `${this.#options.call.envelopeId}.r`;
+    await this.#report("response", id, body, frame);
+  }
+
+  async stream(events: AsyncIterable<RpcMessage>): Promise<void> {
+    const { nc } = this.#options;
+    const probe = nc.subscribe(createInbox(), {
+      callback: (_error, message) => {
+        if (message.headers?.code === 503) this.#gone = true;
+      },
+    });
+    const beat = setInterval(() => this.#heartbeat(probe.getSubject()), limits.HEARTBEAT_MS);
+    try {
+      for await (const event of events) await this.#frame("data", boundedBody(event));
+      await this.#frame("end", "");
+    } catch (error) {
+      const envelope = {
+        jsonrpc: "2.0",
+        id: this.rpcId,
+        error: toJsonRpcError(toA2AError(error)),
+      } as const;
+      await this.#frame("error", boundedBody(envelope));
+    } finally {
+      clearInterval(beat);
+      probe.unsubscribe();
+    }
+  }
+
+  async #frame(frame: Frame, body: string): Promise<void> {
+    const seq = ++this.#seq;
+    if (this.#gone) return;
+    this.#send(frame, body, seq);
+    const id = `${this.#options.call.envelopeId}.${seq}`;
+    await this.#report("frame", id, body, frame);
+  }
+
+  /** Repeats the last number, so that a lost tail is noticed; a 503 on `probe` means nobody listens. */
+  #heartbeat(probe: string): void {
+    if (!this.#gone) this.#send("heartbeat", "", this.#seq, probe);
+  }
+
+  #send(frame: Frame, body: string, seq: number | undefined, reply?: string): void {
+    const headers = makeHeaders();
+    headers.set(HEADER.frame, frame);
+    headers.set(HEADER.envelope, this.#options.call.envelopeId);
+    if (seq !== undefined) headers.set(HEADER.seq, String(seq));
+    this.#options.nc.publish(this.#options.to, body, reply ? { headers, reply } : { headers });
+  }
+
+  #report(
+    kind: "request" | "response" | "frame",
+    id: string,
+    body: string,
+    frame: string | undefined,
+  ): Promise<void> | undefined {
+    const { outbox, call, method, agent, instance, clock } = this.#options;
+    return outbox.report({
+      id,
+      side: "agent",
+      kind,
+      method,
+      caller: call.caller,
+      agent,
+      instance,
+      atMs: clock.nowMs(),
+      traceparent: formatTraceparent(call.trace),
+      frame,
+      bytes: Buffer.byteLength(body),
+      body,
+    });
+  }
+}
+
+/** The message as JSON, or the error that says it was too large to send. */
+function boundedBody(message: RpcMessage): string {
+  const body = JSON.stringify(message);
+  const bytes = Buffer.byteLength(body);
+  if (bytes <= limits.ENVELOPE_BYTES_MAX) return body;
+  const error = new PetrelError("TOO_LARGE", `the response has ${bytes} bytes`, {
+    limit: limits.ENVELOPE_BYTES_MAX,
+  });
+  return JSON.stringify({
+    jsonrpc: "2.0",
+    id: message.id,
+    error: toJsonRpcError(toA2AError(error)),
+  });
+}

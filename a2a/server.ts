@@ -1,0 +1,230 @@
+/**
+ * Serves one agent over NATS: a micro service whose endpoints are A2A's operations. A body goes through
+ * the SDK's JSON-RPC layer to the agent's handler; the answer goes back as frames; both are reported
+ * to the audit outbox. It never lets one bad envelope reach another, and never goes silent: a request
+ * with a reply subject gets an answer.
+ */
+import type { AgentCard } from "@a2a-js/sdk";
+import { AgentCard as AgentCardCodec } from "@a2a-js/sdk";
+import { toJsonRpcError } from "@a2a-js/sdk/errors";
+import { JsonRpcTransportHandler, ServerCallContext, validateVersion } from "@a2a-js/sdk/server";
+import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { type Service, Svcm } from "@nats-io/services";
+import { type Clock, type Logger, PetrelError } from "../core/mod.ts";
+import type { AgentDefinition } from "./agent.ts";
+import type { Outbox } from "./audit/outbox.ts";
+import { type CallInfo, readCall } from "./call.ts";
+import { Replier } from "./reply.ts";
+import {
+  callerOf,
+  cardSubject,
+  controlSubject,
+  METHODS,
+  type Method,
+  NATS_BINDING,
+  rpcEndpoint,
+} from "./subjects.ts";
+import { AgentHandler, attachCall } from "./tasks/handler.ts";
+import type { TaskStore } from "./tasks/store.ts";
+
+export interface ServeOptions {
+  readonly nc: NatsConnection;
+  readonly agent: AgentDefinition;
+  readonly card: AgentCard;
+  readonly instance: string;
+  readonly store: TaskStore;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly runningMax?: number;
+}
+
+type RpcAnswer = Awaited<ReturnType<JsonRpcTransportHandler["handle"]>>;
+
+const CONTROL_TIMEOUT_MS = 5_000;
+
+export class AgentServer {
+  readonly #options: ServeOptions;
+  readonly #handler: AgentHandler;
+  readonly #rpc: JsonRpcTransportHandler;
+  #service: Service | undefined;
+
+  constructor(options: ServeOptions) {
+    this.#options = options;
+    this.#handler = new AgentHandler({
+      ...options,
+      cancelElsewhere: (instance, taskId) => this.#cancelElsewhere(instance, taskId),
+    });
+    this.#rpc = new JsonRpcTransportHandler(this.#handler);
+  }
+
+  /** Tasks running on this replica. */
+  get running(): number {
+    return this.#handler.running;
+  }
+
+  async start(): Promise<void> {
+    const { nc, agent, card, instance } = this.#options;
+    const cardJson = JSON.stringify(AgentCardCodec.toJSON(card));
+    const sha256 = new Bun.CryptoHasher("sha256").update(cardJson).digest("hex");
+    this.#service = await new Svcm(nc).add({
+      name: `petrel-${agent.name}`,
+      version: agent.version,
+      description: agent.description,
+      metadata: {
+        agent: agent.name,
+        instance,
+        "card-sha256": sha256,
+        "card-subject": cardSubject(agent.name),
+      },
+      queue: agent.name,
+    });
+    for (const method of METHODS) {
+      this.#service.addEndpoint(method, {
+        subject: rpcEndpoint(agent.name, method),
+        handler: (_error, message) => void this.#serve(method, message),
+      });
+    }
+    this.#service.addEndpoint("Card", {
+      subject: cardSubject(agent.name),
+      handler: (_error, message) => void message.respond(cardJson),
+    });
+    this.#service.addEndpoint("Control", {
+      subject: controlSubject(agent.name, instance),
+      handler: (_error, message) => void this.#control(message),
+    });
+    await nc.flush();
+  }
+
+  /** Takes no more requests, ends running tasks as failed, and leaves the micro service. */
+  async stop(): Promise<void> {
+    await this.#service?.stop();
+    await this.#handler.shutdown();
+  }
+
+  async #serve(method: Method, message: Msg): Promise<void> {
+    const { clock, log, agent, instance, outbox, nc } = this.#options;
+    const caller = callerOf(message.subject);
+    const call = readCall(caller, message.headers, clock);
+    if (!message.reply) {
+      log.warn("rpc.no_reply_subject", { caller, method });
+      return;
+    }
+    const replier = new Replier({
+      nc,
+      outbox,
+      clock,
+      log,
+      call,
+      method,
+      agent: agent.name,
+      instance,
+      to: message.reply,
+    });
+    try {
+      const { text, id } = readBody(message.data, method);
+      replier.rpcId = id;
+      await replier.received(text);
+      const answer = await this.#handle(text, id, call);
+      if (Symbol.asyncIterator in answer) await replier.stream(answer);
+      else await replier.unary(answer);
+    } catch (error) {
+      const known = error instanceof MalformedEnvelope;
+      if (known) await replier.received(error.raw);
+      else log.error("rpc.failed", { caller, method, error });
+      const id = known ? error.id : replier.rpcId;
+      await replier.unary({
+        jsonrpc: "2.0",
+        id,
+        error: known ? { code: error.rpcCode, message: error.message } : toJsonRpcError(error),
+      });
+    }
+  }
+
+  #handle(
+    text: string,
+    id: string | number | null,
+    call: CallInfo,
+  ): Promise<RpcAnswer> | RpcAnswer {
+    try {
+      validateVersion(call.version || "0.3", this.#options.card, NATS_BINDING);
+    } catch (error) {
+      return { jsonrpc: "2.0", id, error: toJsonRpcError(error) };
+    }
+    const context = new ServerCallContext({
+      requestedVersion: call.version,
+      requestedExtensions: [...call.extensions],
+      user: { isAuthenticated: true, userName: call.caller },
+    });
+    attachCall(context, call);
+    return this.#rpc.handle(text, context);
+  }
+
+  /** An order from another replica: `cancel <taskId>`. Answers when the task has ended, or `unknown`. */
+  async #control(message: Msg): Promise<void> {
+    const [verb, taskId = ""] = message.string().slice(0, 300).split(" ");
+    const cancelled = verb === "cancel" && this.#handler.cancelHere(taskId);
+    if (cancelled) await this.#handler.waitEnded(taskId);
+    message.respond(cancelled ? "cancelled" : "unknown");
+  }
+
+  async #cancelElsewhere(instance: string, taskId: string): Promise<boolean> {
+    const subject = controlSubject(this.#options.agent.name, instance);
+    try {
+      const answer = await this.#options.nc.request(subject, `cancel ${taskId}`, {
+        timeout: CONTROL_TIMEOUT_MS,
+      });
+      return answer.string() === "cancelled";
+    } catch (error) {
+      this.#options.log.warn("cancel.owner_gone", { instance, taskId, error });
+      return false;
+    }
+  }
+}
+
+/** An envelope that never reaches the handler. */
+class MalformedEnvelope extends PetrelError {
+  readonly rpcCode: number;
+  readonly id: string | number | null;
+  readonly raw: string;
+
+  constructor(rpcCode: number, message: string, raw: string, id: string | number | null = null) {
+    super("PROTOCOL_VIOLATION", message);
+    this.rpcCode = rpcCode;
+    this.raw = raw;
+    this.id = id;
+  }
+}
+
+const PARSE_ERROR = -32700;
+const INVALID_REQUEST = -32600;
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** The body's text and its JSON-RPC id; the method must be the one the subject names. */
+function readBody(data: Uint8Array, method: Method): { text: string; id: string | number | null } {
+  let text: string;
+  try {
+    text = strictUtf8.decode(data);
+  } catch {
+    throw new MalformedEnvelope(
+      PARSE_ERROR,
+      "body: not UTF-8",
+      Buffer.from(data).toString("base64"),
+    );
+  }
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw new MalformedEnvelope(PARSE_ERROR, "body: not JSON", text);
+  }
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw new MalformedEnvelope(INVALID_REQUEST, "body: not a JSON-RPC object", text);
+  }
+  const { id = null, method: named } = body as { id?: unknown; method?: unknown };
+  const rpcId = typeof id === "string" || typeof id === "number" ? id : null;
+  if (named !== method) {
+    throw new MalformedEnvelope(INVALID_REQUEST, `method: the subject says ${method}`, text, rpcId);
+  }
+  return { text, id: rpcId };
+}

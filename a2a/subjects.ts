@@ -1,0 +1,87 @@
+/**
+ * Every subject, header and frame name of the NATS binding, in one place.
+ * docs/binding-nats.md is the contract; this file is its only implementation.
+ */
+import { isSubjectToken, PetrelError } from "../core/mod.ts";
+
+/** The binding's own URI, declared in a card's `supportedInterfaces` (A2A 1.0 section 5.8). */
+export const NATS_BINDING = "urn:petrel:a2a:binding:nats:v1";
+
+export const A2A_VERSION = "1.0";
+
+/** The operations of A2A 1.0. The first four are served; the rest answer UnsupportedOperation. */
+export const METHODS = [
+  "SendMessage",
+  "SendStreamingMessage",
+  "GetTask",
+  "CancelTask",
+  "ListTasks",
+  "SubscribeToTask",
+  "CreateTaskPushNotificationConfig",
+  "GetTaskPushNotificationConfig",
+  "ListTaskPushNotificationConfigs",
+  "DeleteTaskPushNotificationConfig",
+  "GetExtendedAgentCard",
+] as const;
+export type Method = (typeof METHODS)[number];
+
+/** Header names. Lower case throughout, because a NATS header lookup is exact. */
+export const HEADER = {
+  version: "a2a-version",
+  extensions: "a2a-extensions",
+  /** Milliseconds the caller will still wait. Relative, so that clocks need not agree. */
+  timeout: "a2a-timeout-ms",
+  /** The envelope's id, the same in the reports of both ends. */
+  envelope: "a2a-envelope",
+  frame: "a2a-frame",
+  seq: "a2a-seq",
+  traceparent: "traceparent",
+} as const;
+
+/** Kinds of reply frames. A unary call gets one `result` or `error`; a stream `data`… then `end`. */
+export const FRAMES = ["result", "data", "heartbeat", "end", "error"] as const;
+export type Frame = (typeof FRAMES)[number];
+
+/** A name as one subject token; throws USAGE naming the field when it cannot be one. */
+export function subjectToken(text: string, field: string): string {
+  if (!isSubjectToken(text)) {
+    throw new PetrelError(
+      "USAGE",
+      `${field} "${text.slice(0, 60)}" must be 1 to 128 letters, digits, "-" or "_"`,
+      { path: field },
+    );
+  }
+  return text;
+}
+
+/** Where `caller` asks `agent`. Permissions let a caller publish under its own name only. */
+export function rpcSubject(agent: string, caller: string, method: Method): string {
+  return `a2a.v1.rpc.${subjectToken(agent, "agent")}.${subjectToken(caller, "caller")}.${method}`;
+}
+
+/** What an agent's replicas subscribe to for one method: any caller, one queue group. */
+export function rpcEndpoint(agent: string, method: Method): string {
+  return `a2a.v1.rpc.${subjectToken(agent, "agent")}.*.${method}`;
+}
+
+/** The caller's name, from the subject the server let it publish on. */
+export function callerOf(subject: string): string {
+  return subject.split(".")[4] ?? "";
+}
+
+/** Where one replica takes orders about the tasks it runs (cancel). */
+export function controlSubject(agent: string, instance: string): string {
+  return `a2a.v1.ctl.${subjectToken(agent, "agent")}.${subjectToken(instance, "instance")}`;
+}
+
+/** The card, from any replica. */
+export function cardSubject(agent: string): string {
+  return `a2a.v1.card.${subjectToken(agent, "agent")}`;
+}
+
+/** Where a process reports envelopes. Captured by the AUDIT stream, apart from every RPC subject. */
+export function auditSubject(agent: string, instance: string): string {
+  return `audit.${subjectToken(agent, "agent")}.${subjectToken(instance, "instance")}`;
+}
+
+export const AUDIT_SUBJECTS = "audit.>";

@@ -1,0 +1,68 @@
+/**
+ * Snapshots of tasks in KV, so that any replica answers GetTask and finds the owner of a running one.
+ * One writer per key: the replica that runs the task, or a canceller once that replica is gone.
+ */
+import { Task } from "@a2a-js/sdk";
+import type { KV } from "@nats-io/kv";
+import { isSubjectToken } from "../../core/mod.ts";
+
+export const TASKS_BUCKET = "A2A_TASKS";
+
+export interface TaskSnapshot {
+  readonly task: Task;
+  /** Who may see it: the caller that created it. */
+  readonly caller: string;
+  /** The replica that runs or ran it. */
+  readonly instance: string;
+  readonly revision: number;
+}
+
+export class TaskStore {
+  readonly #kv: KV;
+  readonly #agent: string;
+  readonly #instance: string;
+
+  constructor(kv: KV, agent: string, instance: string) {
+    this.#kv = kv;
+    this.#agent = agent;
+    this.#instance = instance;
+  }
+
+  /** Writes the snapshot of a task this replica runs. */
+  async save(task: Task, caller: string): Promise<void> {
+    const value = { task: Task.toJSON(task), caller, instance: this.#instance };
+    await this.#kv.put(this.#key(task.id), JSON.stringify(value));
+  }
+
+  /** Replaces a snapshot only if nobody wrote it since; false when somebody did. */
+  async replace(snapshot: TaskSnapshot, task: Task): Promise<boolean> {
+    const { caller, instance, revision } = snapshot;
+    const value = JSON.stringify({ task: Task.toJSON(task), caller, instance });
+    try {
+      await this.#kv.update(this.#key(task.id), value, revision);
+      return true;
+    } catch (error) {
+      if (error instanceof Error && /wrong last sequence/i.test(error.message)) return false;
+      throw error;
+    }
+  }
+
+  /** The snapshot, if there is one that `caller` may see. An id that is no token names no task. */
+  async load(taskId: string, caller: string): Promise<TaskSnapshot | undefined> {
+    if (!isSubjectToken(taskId)) return undefined;
+    const entry = await this.#kv.get(this.#key(taskId));
+    if (entry?.operation !== "PUT") return undefined;
+    const value = entry.json<{ task: unknown; caller: string; instance: string }>();
+    if (value.caller !== caller) return undefined;
+    return {
+      task: Task.fromJSON(value.task),
+      caller: value.caller,
+      instance: value.instance,
+      revision: entry.revision,
+    };
+  }
+
+  #key(taskId: string): string {
+    return `${this.#agent}.${taskId}`;
+  }
+}

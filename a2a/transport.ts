@@ -1,0 +1,304 @@
+/**
+ * The client's end of the NATS binding: the SDK's `Transport`, so that the SDK's client and our
+ * agents call an agent the same way. Every call has a deadline, every stream an idle limit, and both
+ * the request and every frame of the answer are reported to the audit outbox.
+ */
+import {
+  AgentCard,
+  CancelTaskRequest,
+  DeleteTaskPushNotificationConfigRequest,
+  GetExtendedAgentCardRequest,
+  GetTaskPushNotificationConfigRequest,
+  GetTaskRequest,
+  ListTaskPushNotificationConfigsRequest,
+  ListTaskPushNotificationConfigsResponse,
+  ListTasksRequest,
+  ListTasksResponse,
+  type Message,
+  SendMessageRequest,
+  SendMessageResponse,
+  type StreamResponse,
+  SubscribeToTaskRequest,
+  Task,
+  TaskPushNotificationConfig,
+} from "@a2a-js/sdk";
+import type { RequestOptions, Transport, TransportFactory } from "@a2a-js/sdk/client";
+import type { NatsConnection } from "@nats-io/nats-core";
+import {
+  type Clock,
+  formatTraceparent,
+  newId,
+  newTrace,
+  PetrelError,
+  parseTraceparent,
+  type TraceContext,
+} from "../core/mod.ts";
+import type { Outbox } from "./audit/outbox.ts";
+import { DEFAULT_TIMEOUT_MS, requestHeaders } from "./call.ts";
+import { fromErrorEnvelope, fromNatsError } from "./errors.ts";
+import { readEnvelope } from "./frames.ts";
+import { receiveStream } from "./receive.ts";
+import { A2A_VERSION, HEADER, type Method, NATS_BINDING, rpcSubject } from "./subjects.ts";
+
+export interface TransportOptions {
+  readonly nc: NatsConnection;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  /** Our own name: the caller in the subject. */
+  readonly caller: string;
+  readonly instance: string;
+  readonly agent: string;
+}
+
+/** What one call reports and waits for. */
+export interface Call {
+  readonly method: Method;
+  readonly envelopeId: string;
+  readonly timeoutMs: number;
+  readonly trace: TraceContext;
+}
+
+/** Service parameters our callers may set, beside A2A's own (spec section 3.2.6). */
+export function callParameters(options: {
+  timeoutMs: number;
+  trace: TraceContext;
+}): Record<string, string> {
+  return {
+    [HEADER.timeout]: String(Math.max(1, Math.round(options.timeoutMs))),
+    [HEADER.traceparent]: formatTraceparent(options.trace),
+  };
+}
+
+export class NatsTransport implements Transport {
+  readonly #options: TransportOptions;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  get protocolName(): string {
+    return NATS_BINDING;
+  }
+
+  get protocolVersion(): string {
+    return A2A_VERSION;
+  }
+
+  async sendMessage(params: SendMessageRequest, options?: RequestOptions): Promise<Message | Task> {
+    const result = await this.#unary("SendMessage", SendMessageRequest.toJSON(params), options);
+    const { payload } = SendMessageResponse.fromJSON(result);
+    if (!payload) {
+      throw new PetrelError(
+        "PROTOCOL_VIOLATION",
+        "SendMessage: result has neither task nor message",
+        {
+          place: "result",
+          agent: this.#options.agent,
+        },
+      );
+    }
+    return payload.value;
+  }
+
+  sendMessageStream(
+    params: SendMessageRequest,
+    options?: RequestOptions,
+  ): AsyncGenerator<StreamResponse, void, undefined> {
+    return this.#stream("SendStreamingMessage", SendMessageRequest.toJSON(params), options);
+  }
+
+  resubscribeTask(
+    params: SubscribeToTaskRequest,
+    options?: RequestOptions,
+  ): AsyncGenerator<StreamResponse, void, undefined> {
+    return this.#stream("SubscribeToTask", SubscribeToTaskRequest.toJSON(params), options);
+  }
+
+  async getTask(params: GetTaskRequest, options?: RequestOptions): Promise<Task> {
+    return Task.fromJSON(await this.#unary("GetTask", GetTaskRequest.toJSON(params), options));
+  }
+
+  async cancelTask(params: CancelTaskRequest, options?: RequestOptions): Promise<Task> {
+    return Task.fromJSON(
+      await this.#unary("CancelTask", CancelTaskRequest.toJSON(params), options),
+    );
+  }
+
+  async listTasks(params: ListTasksRequest, options?: RequestOptions): Promise<ListTasksResponse> {
+    return ListTasksResponse.fromJSON(
+      await this.#unary("ListTasks", ListTasksRequest.toJSON(params), options),
+    );
+  }
+
+  async getExtendedAgentCard(
+    params: GetExtendedAgentCardRequest,
+    options?: RequestOptions,
+  ): Promise<AgentCard> {
+    const json = GetExtendedAgentCardRequest.toJSON(params);
+    return AgentCard.fromJSON(await this.#unary("GetExtendedAgentCard", json, options));
+  }
+
+  async createTaskPushNotificationConfig(
+    params: TaskPushNotificationConfig,
+    options?: RequestOptions,
+  ): Promise<TaskPushNotificationConfig> {
+    const json = TaskPushNotificationConfig.toJSON(params);
+    return TaskPushNotificationConfig.fromJSON(
+      await this.#unary("CreateTaskPushNotificationConfig", json, options),
+    );
+  }
+
+  async getTaskPushNotificationConfig(
+    params: GetTaskPushNotificationConfigRequest,
+    options?: RequestOptions,
+  ): Promise<TaskPushNotificationConfig> {
+    const json = GetTaskPushNotificationConfigRequest.toJSON(params);
+    return TaskPushNotificationConfig.fromJSON(
+      await this.#unary("GetTaskPushNotificationConfig", json, options),
+    );
+  }
+
+  async listTaskPushNotificationConfig(
+    params: ListTaskPushNotificationConfigsRequest,
+    options?: RequestOptions,
+  ): Promise<ListTaskPushNotificationConfigsResponse> {
+    const json = ListTaskPushNotificationConfigsRequest.toJSON(params);
+    return ListTaskPushNotificationConfigsResponse.fromJSON(
+      await this.#unary("ListTaskPushNotificationConfigs", json, options),
+    );
+  }
+
+  async deleteTaskPushNotificationConfig(
+    params: DeleteTaskPushNotificationConfigRequest,
+    options?: RequestOptions,
+  ): Promise<void> {
+    const json = DeleteTaskPushNotificationConfigRequest.toJSON(params);
+    await this.#unary("DeleteTaskPushNotificationConfig", json, options);
+  }
+
+  async #unary(method: Method, params: unknown, options?: RequestOptions): Promise<unknown> {
+    const { nc, agent, caller } = this.#options;
+    const call = newCall(method, options);
+    options?.signal?.throwIfAborted();
+    const body = requestBody(call, params);
+    await this.report(call, "request", call.envelopeId, body);
+    const request = nc.request(rpcSubject(agent, caller, method), body, {
+      headers: requestHeaders(call),
+      timeout: call.timeoutMs,
+    });
+    const message = await unlessAborted(request, options?.signal).catch((error: unknown) => {
+      throw fromNatsError(error, agent);
+    });
+    const text = message.string();
+    const frame = message.headers?.get(HEADER.frame);
+    await this.report(
+      call,
+      "response",
+      `${call.envelopeId}.r`,
+      text,
+      frame === "error" ? frame : undefined,
+    );
+    const envelope = readEnvelope(text, call.envelopeId, agent);
+    if (envelope.error) throw fromErrorEnvelope({ id: envelope.id, error: envelope.error });
+    return envelope.result;
+  }
+
+  #stream(
+    method: Method,
+    params: unknown,
+    options?: RequestOptions,
+  ): AsyncGenerator<StreamResponse, void, undefined> {
+    const call = newCall(method, options);
+    const report = (
+      kind: "request" | "response" | "frame",
+      id: string,
+      body: string,
+      frame?: string,
+    ) => this.report(call, kind, id, body, frame);
+    return receiveStream({
+      ...this.#options,
+      call,
+      report,
+      body: requestBody(call, params),
+      signal: options?.signal,
+    });
+  }
+
+  /** Reports one envelope as the caller saw it; waits only while the outbox is full. */
+  report(
+    call: Call,
+    kind: "request" | "response" | "frame",
+    id: string,
+    body: string,
+    frame?: string,
+  ): Promise<void> | undefined {
+    const { outbox, clock, caller, agent, instance } = this.#options;
+    return outbox.report({
+      id,
+      side: "caller",
+      kind,
+      method: call.method,
+      caller,
+      agent,
+      instance,
+      atMs: clock.nowMs(),
+      traceparent: formatTraceparent(call.trace),
+      frame,
+      bytes: Buffer.byteLength(body),
+      body,
+    });
+  }
+}
+
+/** Plugs the binding into the SDK's client: `nats://host:port/a2a.v1.rpc.<agent>` (spec section 5.8). */
+export class NatsTransportFactory implements TransportFactory {
+  readonly #options: Omit<TransportOptions, "agent">;
+
+  constructor(options: Omit<TransportOptions, "agent">) {
+    this.#options = options;
+  }
+
+  get protocolName(): string {
+    return NATS_BINDING;
+  }
+
+  async create(url: string): Promise<Transport> {
+    const match = /\/a2a\.v1\.rpc\.([A-Za-z0-9_-]{1,128})$/.exec(url);
+    if (!match?.[1]) {
+      throw new PetrelError(
+        "USAGE",
+        `card: "${url.slice(0, 200)}" is not an A2A over NATS address`,
+        { path: "url" },
+      );
+    }
+    return new NatsTransport({ ...this.#options, agent: match[1] });
+  }
+}
+
+function newCall(method: Method, options: RequestOptions | undefined): Call {
+  const given = options?.serviceParameters ?? {};
+  const timeoutMs = Number(given[HEADER.timeout] ?? DEFAULT_TIMEOUT_MS);
+  const trace = parseTraceparent(given[HEADER.traceparent]) ?? newTrace();
+  return {
+    method,
+    envelopeId: newId(),
+    timeoutMs: timeoutMs > 0 ? timeoutMs : DEFAULT_TIMEOUT_MS,
+    trace,
+  };
+}
+
+/** The envelope's id is the JSON-RPC id too: an answer that bears another one is not ours. */
+function requestBody(call: Call, params: unknown): string {
+  return JSON.stringify({ jsonrpc: "2.0", id: call.envelopeId, method: call.method, params });
+}
+
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  let stop: () => void = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+  });
+  work.catch(() => {});
+  return Promise.race([work, aborted]).finally(() => signal.removeEventListener("abort", stop));
+}
