@@ -1,0 +1,70 @@
+/**
+ * What an HTTP status that is not 2xx means to Petrel, and how the systems say why.
+ * Pure; touches no network.
+ */
+import { type ErrorCode, PetrelError } from "../core/mod.ts";
+
+const MESSAGE_CHARS_MAX = 500;
+
+/** The closed set's code for a status that is not 2xx. */
+function codeOf(status: number): ErrorCode {
+  if (status === 401 || status === 403) return "UNAUTHENTICATED";
+  if (status === 429 || status === 503) return "OVERLOADED";
+  if (status === 408 || status === 504) return "DEADLINE_EXCEEDED";
+  if (status >= 400 && status < 500) return "QUERY_REFUSED";
+  if (status >= 500) return "UNAVAILABLE";
+  return "PROTOCOL_VIOLATION";
+}
+
+const SAID: Partial<Record<ErrorCode, string>> = {
+  UNAUTHENTICATED: "refused the credentials",
+  OVERLOADED: "is too busy",
+  DEADLINE_EXCEEDED: "gave up waiting",
+  QUERY_REFUSED: "refused the request",
+  UNAVAILABLE: "failed",
+  PROTOCOL_VIOLATION: "answered with a redirect, which is not followed",
+};
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The reasons in a JSON error body: Splunk `messages[].text`, Grafana `results.*.error`, `error`, `message`. */
+function reasonsIn(body: unknown): string[] {
+  if (!isRecord(body)) return [];
+  const { messages, results, error, message } = body;
+  const nested = [
+    ...(Array.isArray(messages) ? messages.filter(isRecord).map((item) => item["text"]) : []),
+    ...(isRecord(results)
+      ? Object.values(results)
+          .filter(isRecord)
+          .map((item) => item["error"])
+      : []),
+    isRecord(error) ? error["message"] : error,
+    message,
+  ];
+  return nested.filter((text): text is string => typeof text === "string" && text !== "");
+}
+
+/** The system's own reason in an error body, on one line of at most 500 characters; "" if it gave none. */
+export function systemMessage(text: string): string {
+  let reasons: string[] = [];
+  try {
+    reasons = reasonsIn(JSON.parse(text));
+  } catch {
+    // An HTML page says nothing a person wants to read; a plain line does.
+    reasons = text.trimStart().startsWith("<") ? [] : [text];
+  }
+  return reasons.join("; ").replace(/\s+/g, " ").trim().slice(0, MESSAGE_CHARS_MAX);
+}
+
+/** The error for a status that is not 2xx; `message` is the system's own reason, or "". */
+export function failureOfStatus(system: string, status: number, message: string): PetrelError {
+  const code = codeOf(status);
+  const why = message === "" ? "" : `: ${message}`;
+  return new PetrelError(code, `${system} ${SAID[code] ?? "failed"} (HTTP ${status})${why}`, {
+    system,
+    status,
+    message,
+  });
+}

@@ -1,0 +1,127 @@
+/**
+ * A real nats-server for a test: its own port, its own JetStream store, gone at the end of the block.
+ *
+ *     await using nats = await startNats();
+ *     const nc = await connect({ servers: nats.url });
+ */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { IMAGES, startContainer } from "./containers.ts";
+import { type Child, onFreePort, startChild } from "./process.ts";
+import { programForTests, testRuntime } from "./runtime.ts";
+
+const READY_TIMEOUT_MS = 15_000;
+const STOP_GRACE_MS = 3_000;
+
+export interface NatsOptions {
+  /** Default true. */
+  readonly jetstream?: boolean;
+  /** JetStream domain, for leaf nodes. */
+  readonly domain?: string;
+  /** More lines of nats-server configuration: accounts, permissions, leafnodes, limits. */
+  readonly config?: string;
+}
+
+export interface NatsServer extends AsyncDisposable {
+  /** `nats://127.0.0.1:<port>`; stays the same over restarts. */
+  readonly url: string;
+  readonly port: number;
+  /** Of the process that serves now; another one after a restart. */
+  readonly pid: number;
+  /** The server's version, dotted numbers. */
+  readonly version: string;
+  /** Where it keeps its store; a path inside the container when it runs in one. */
+  readonly storeDir: string;
+  /** Ends the server as a power cut would. Its store stays. */
+  kill9(): Promise<void>;
+  /** Starts it again on the same port and store; stops it first when it still runs. */
+  restart(): Promise<void>;
+}
+
+/** The configuration file of a test's server. */
+export function natsConfig(
+  options: NatsOptions,
+  place: { readonly host: string; readonly port: number; readonly storeDir: string },
+): string {
+  const lines = [`host: "${place.host}"`, `port: ${place.port}`];
+  if (options.jetstream ?? true) {
+    const domain = options.domain === undefined ? "" : `, domain: "${options.domain}"`;
+    lines.push(`jetstream { store_dir: "${place.storeDir}"${domain} }`);
+  }
+  if (options.config !== undefined) lines.push(options.config);
+  return `${lines.join("\n")}\n`;
+}
+
+/** Starts a server; rejects with the server's own last lines when it does not come up. */
+export async function startNats(options: NatsOptions = {}): Promise<NatsServer> {
+  return (await testRuntime()) === "containers" ? startInContainer(options) : startLocally(options);
+}
+
+async function startLocally(options: NatsOptions): Promise<NatsServer> {
+  const program = await programForTests("nats-server");
+  const dir = await mkdtemp(join(tmpdir(), "petrel-nats-"));
+  const storeDir = join(dir, "store");
+  const configFile = join(dir, "nats.conf");
+  const removeDir = () => rm(dir, { recursive: true, force: true });
+  const launch = async (port: number): Promise<Child> => {
+    await writeFile(configFile, natsConfig(options, { host: "127.0.0.1", port, storeDir }));
+    return startChild({
+      command: [program.path, "-c", configFile],
+      ready: /Server is ready/,
+      timeoutMs: READY_TIMEOUT_MS,
+    });
+  };
+
+  try {
+    let [port, child] = await onFreePort(launch);
+    return {
+      url: `nats://127.0.0.1:${port}`,
+      port,
+      version: program.version,
+      storeDir,
+      get pid() {
+        return child.pid;
+      },
+      kill9: () => child.kill9(),
+      restart: async () => {
+        await child.stop(STOP_GRACE_MS);
+        child = await launch(port);
+      },
+      [Symbol.asyncDispose]: async () => {
+        await child.stop(STOP_GRACE_MS);
+        await removeDir();
+      },
+    };
+  } catch (error) {
+    await removeDir();
+    throw error;
+  }
+}
+
+async function startInContainer(options: NatsOptions): Promise<NatsServer> {
+  const inside = { host: "0.0.0.0", port: 4222, storeDir: "/data" };
+  const configFile = "/etc/petrel/nats.conf";
+  const [port, container] = await onFreePort((hostPort) =>
+    startContainer({
+      image: IMAGES.nats.name,
+      command: ["nats-server", "-c", configFile],
+      port: inside.port,
+      hostPort,
+      ready: /Server is ready/,
+      files: [{ target: configFile, content: natsConfig(options, inside) }],
+    }),
+  );
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    port,
+    version: IMAGES.nats.version,
+    storeDir: inside.storeDir,
+    get pid() {
+      return container.pid();
+    },
+    kill9: () => container.kill9(),
+    restart: () => container.restart(),
+    [Symbol.asyncDispose]: () => container[Symbol.asyncDispose](),
+  };
+}
