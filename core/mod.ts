@@ -1,5 +1,6 @@
 /** What the rest of Petrel may use of core. Core imports nothing of ours. */
 export { type Clock, systemClock } from "./clock.ts";
+export { type Config, llmEnvironment, loadConfig, parseConfig } from "./config.ts";
 export {
   asPetrelError,
   ERROR_CODES,
@@ -13,7 +14,9 @@ export {
 } from "./errors.ts";
 export { isSubjectToken, newId } from "./ids.ts";
 export * as limits from "./limits.ts";
+export { type Line, type LineBatch, type SplitLinesOptions, splitLines } from "./lines.ts";
 export { type LogFields, type Logger, type LogLevel, makeLogger, silentLogger } from "./log.ts";
+export { redact } from "./redact.ts";
 export { type RetryOptions, type RetryPolicy, withRetry } from "./retry.ts";
 export {
   childSpan,

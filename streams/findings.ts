@@ -15,6 +15,8 @@ export const FINDING_KINDS = [
   "http_5xx",
   "latency",
   "edge_delay",
+  /** A request takes another way through a service's code. */
+  "path_change",
   "metric_deviation",
   "rule",
 ] as const;
@@ -84,6 +86,8 @@ export const ServiceSummary = z.strictObject({
   requests: z.number().min(0).optional(),
   latencyMeanMs: z.number().min(0).optional(),
 });
+
+export type ServiceSummary = z.infer<typeof ServiceSummary>;
 
 /** Who calls whom, as far as the source can tell. */
 export const Dependency = z.strictObject({

@@ -93,6 +93,62 @@ export interface EdgeCounts {
   p90Ms: number;
 }
 
+/**
+ * One place in a service's code that writes a line: its code location (`ContactsServiceImpl#34`) when
+ * the logger says one, else its template id. The empty name is the start of a request in the service.
+ */
+export interface StatementCounts {
+  readonly service: string;
+  readonly statement: string;
+  /** True when its lines are ERROR or FATAL. */
+  readonly error: boolean;
+  /** Traces that passed it. The trace is the independent unit; lines inside one are not. */
+  traces: number;
+  /** Of these, traces in which an error line came next. */
+  erredTraces: number;
+}
+
+/** Two lines of one request that follow each other inside one service. */
+export interface TransitionCounts {
+  readonly service: string;
+  /** Statement, or "" for the start of the request in this service. */
+  readonly from: string;
+  /** Statement, or "" for its end. */
+  readonly to: string;
+  /** True when the line of `to` is ERROR or FATAL. */
+  readonly error: boolean;
+  count: number;
+  traces: number;
+  /** Gap in milliseconds, over those with no other service's line in between; NaN when there are none. */
+  medianMs: number;
+  p90Ms: number;
+  gaps: number;
+}
+
+/** Calls as the order of lines inside traces shows them. */
+export interface CallCounts {
+  readonly caller: string;
+  readonly callee: string;
+  count: number;
+}
+
+/** How requests run through the code, from trace ids. Bounded; see streams/transitions.ts. */
+export interface PathSummary {
+  /** Key: `service>statement`. */
+  readonly statements: ReadonlyMap<string, StatementCounts>;
+  /** Key: `service>from>to`. */
+  readonly transitions: ReadonlyMap<string, TransitionCounts>;
+  /** Key: `caller>callee`. */
+  readonly calls: ReadonlyMap<string, CallCounts>;
+  /** Gaps between lines of different services that follow each other. Key: `from>to`. */
+  readonly edges: ReadonlyMap<string, EdgeCounts>;
+  /** Lines that had a trace id and were counted. */
+  readonly lines: number;
+  readonly traces: number;
+  /** Traces closed early, and transitions not kept, because a table was full. */
+  readonly overflow: number;
+}
+
 /** What one window's logs come down to. Bounded however many lines went in. */
 export interface LogSummary {
   readonly window: Window;
@@ -108,6 +164,8 @@ export interface LogSummary {
   readonly templates: ReadonlyMap<string, TemplateCounts>;
   /** Key: `from>to`. */
   readonly edges: ReadonlyMap<string, EdgeCounts>;
+  /** Absent when the lines carry no trace ids. */
+  readonly paths?: PathSummary;
   /** Spread of the event clock against the window: earliest and latest record, milliseconds UTC. */
   readonly firstMs?: number;
   readonly lastMs?: number;

@@ -1,0 +1,37 @@
+/**
+ * Counts envelopes and finds those that only one end reported. Two reports meet by envelope id; a pair
+ * is forgotten once it is whole, so memory holds only what is still open.
+ */
+import type { AuditEntry } from "./reader.ts";
+
+export interface Tally {
+  /** Distinct envelopes seen. */
+  readonly envelopes: number;
+  /** Envelopes reported by one end only. */
+  readonly halfReported: number;
+  readonly malformedPacks: number;
+  /** At most {@link NAMED_MAX} ids of half-reported envelopes, `<side>:<id>`. */
+  readonly examples: readonly string[];
+}
+
+const NAMED_MAX = 10;
+
+export async function tallyAudit(entries: AsyncIterable<AuditEntry>): Promise<Tally> {
+  const open = new Map<string, string>();
+  let envelopes = 0;
+  let malformedPacks = 0;
+  for await (const entry of entries) {
+    if (entry.kind === "malformed") {
+      malformedPacks++;
+      continue;
+    }
+    const { id, side } = entry.record;
+    const other = open.get(id);
+    if (other === undefined) {
+      open.set(id, side);
+      envelopes++;
+    } else if (other !== side) open.delete(id);
+  }
+  const examples = [...open].slice(0, NAMED_MAX).map(([id, side]) => `${side}:${id}`);
+  return { envelopes, halfReported: open.size, malformedPacks, examples };
+}
