@@ -63,12 +63,16 @@ export function logGamma(x: number): number {
   return 0.5 * Math.log(2 * Math.PI) + (x - 0.5) * Math.log(t) - t + Math.log(sum);
 }
 
-function logChoose(n: number, k: number): number {
-  return logGamma(n + 1) - logGamma(k + 1) - logGamma(n - k + 1);
-}
-
 /** Where the tails are summed term by term; beyond it the likelihood ratio is exact enough. */
 const EXACT_MAX = 2_000;
+
+/** A window tests thousands of tables, so the factorials they need are worked out once. */
+const LOG_FACTORIALS = Float64Array.from({ length: EXACT_MAX + 1 }, (_, n) => logGamma(n + 1));
+
+function logChoose(n: number, k: number): number {
+  const log = (m: number) => LOG_FACTORIALS[m] ?? logGamma(m + 1);
+  return log(n) - log(k) - log(n - k);
+}
 
 /**
  * Two-sided mid-p value from the terms of a discrete distribution: twice the smaller tail, with half
@@ -116,6 +120,13 @@ export function fisherP(a: number, nA: number, b: number, nB: number): number {
   return midP(Math.max(0, hits - nB), Math.min(hits, nA), a, term);
 }
 
+/** The smallest value {@link fisherP} can take for these margins: all hits on one side. */
+export function fisherLeastP(hits: number, nA: number, nB: number): number {
+  const total = logChoose(nA + nB, hits);
+  const point = (k: number) => Math.exp(logChoose(nA, k) + logChoose(nB, hits - k) - total);
+  return Math.min(1, point(Math.min(hits, nA)), point(Math.max(0, hits - nB)));
+}
+
 /** Root of the likelihood ratio of two counts against what was expected of them. */
 function likelihoodRoot(a: number, expectedA: number, b: number, expectedB: number): number {
   const part = (count: number, expected: number) =>
@@ -157,7 +168,7 @@ export function adjustedPs(ps: readonly number[]): number[] {
   const adjusted = ps.map(() => 1);
   let least = 1;
   order.forEach(({ p, index }, fromTop) => {
-    least = Math.min(least, (p * ps.length) / (ps.length - fromTop));
+    least = Math.min(least, p * (ps.length / (ps.length - fromTop)));
     adjusted[index] = least;
   });
   return adjusted;

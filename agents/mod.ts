@@ -1,0 +1,19 @@
+/** The agents: what each decides. cli/ passes in the systems they need. */
+export {
+  type Dashboards,
+  type Link,
+  type MetricSeries,
+  type MetricSource,
+  type MetricsAgentOptions,
+  makeMetricsAgent,
+} from "./metrics/agent.ts";
+export { METRIC_QUERIES, type MetricQuery, serviceOfPod } from "./metrics/catalogue.ts";
+export { type InvestigateRequest, LogQuerySpec, REQUEST_SCHEMA } from "./protocol.ts";
+export { INVESTIGATIONS_BUCKET } from "./replies.ts";
+export { type LogSource, makeSplunkAgent, type SplunkAgentOptions } from "./splunk/agent.ts";
+export { SreAgent, type SreAgentOptions } from "./sre/agent.ts";
+export type { LlmUse, SreEvent } from "./sre/events.ts";
+export type { Llm } from "./sre/explainer.ts";
+export type { AlarmSink } from "./sre/incidents.ts";
+export type { Alarm, Explanation, SourceResult, Verdict } from "./sre/records.ts";
+export { alarmJson, jsonLinesSink, webhookSink } from "./sre/sinks.ts";

@@ -1,0 +1,153 @@
+/**
+ * The Splunk agent: reads a window's logs as a stream, compares them with the baseline's, and answers
+ * with findings. A window read once is remembered as a summary, so that the next window's baseline
+ * costs nothing. No log line stays in memory.
+ */
+import type { KV } from "@nats-io/kv";
+import type { AgentDefinition, Turn } from "../../a2a/mod.ts";
+import { type Clock, PetrelError, type Window, windowToJson } from "../../core/mod.ts";
+import {
+  detectLogs,
+  type LogProgress,
+  type LogSummary,
+  mergeSummaries,
+  type RowBatch,
+  type RuleSet,
+  reportOfLogs,
+  type SourceReport,
+  summariseLogs,
+  TemplateMiner,
+} from "../../streams/mod.ts";
+import { makeEvidenceAgent } from "../evidence.ts";
+import { type InvestigateRequest, type LogQuerySpec, toWindow } from "../protocol.ts";
+
+/** Where logs come from. cli/ passes in a Splunk client, files or NATS messages. */
+export interface LogSource {
+  readonly name: string;
+  /** Streams the rows of a window. Pulling slowly slows the source. Throws PetrelError. */
+  open(query: LogQuerySpec, window: Window, signal: AbortSignal): AsyncIterable<RowBatch>;
+  /** A link a person can open to see the same lines. */
+  link?(query: LogQuerySpec, window: Window, terms?: readonly string[]): string | undefined;
+}
+
+export interface SplunkAgentOptions {
+  readonly source: LogSource;
+  readonly kv: KV;
+  readonly clock: Clock;
+  readonly rules: RuleSet;
+  /** Used where a request does not say. */
+  readonly query: LogQuerySpec;
+  readonly redact: (text: string) => string;
+}
+
+const SUMMARIES_MAX = 12;
+
+export function makeSplunkAgent(options: SplunkAgentOptions): AgentDefinition {
+  const reader = new WindowReader(options);
+  return makeEvidenceAgent({
+    name: "splunk",
+    description: "Reads the logs of a window and says what changed against a baseline.",
+    skill: {
+      id: "log-findings",
+      name: "Log findings",
+      description:
+        "Templates, error bursts, HTTP 5xx and latency of one window, against a baseline.",
+      tags: ["logs", "splunk", "evidence"],
+      examples: [
+        '{"schema":"petrel.investigate/v1","window":{"start":"…","end":"…"},"baseline":[]}',
+      ],
+    },
+    kv: options.kv,
+    clock: options.clock,
+    look: (request, turn) => look(options, reader, request, turn),
+  });
+}
+
+async function look(
+  options: SplunkAgentOptions,
+  reader: WindowReader,
+  request: InvestigateRequest,
+  turn: Turn,
+): Promise<SourceReport> {
+  const startedMs = options.clock.nowMs();
+  const query = { ...options.query, ...request.query };
+  const window = toWindow(request.window);
+  const past: LogSummary[] = [];
+  for (const baseline of request.baseline.map(toWindow)) {
+    past.push(await reader.read(query, baseline, turn, "baseline"));
+  }
+  const current = await reader.read(query, window, turn, "window");
+  const before = mergeSummaries(past);
+  refuseSilence(current, before);
+  const { findings, notes } = detectLogs(current, before, options.rules, {
+    redact: options.redact,
+  });
+  return reportOfLogs({
+    window: windowToJson(window),
+    baseline: request.baseline,
+    current,
+    findings,
+    notes,
+    seconds: (options.clock.nowMs() - startedMs) / 1000,
+    link: (terms) => options.source.link?.(query, window, terms),
+  });
+}
+
+/** No line in the window nor before it is no answer: a wrong index reads the same as a quiet night. */
+function refuseSilence(current: LogSummary, before: LogSummary | undefined): void {
+  if (current.rows > 0 || (before?.rows ?? 0) > 0) return;
+  throw new PetrelError(
+    "CONFIG_INVALID",
+    "no log line in the window or its baseline: check index and search",
+  );
+}
+
+/** Reads windows through the pipeline, and remembers the last summaries. */
+class WindowReader {
+  readonly #options: SplunkAgentOptions;
+  readonly #miner = new TemplateMiner();
+  readonly #summaries = new Map<string, LogSummary>();
+
+  constructor(options: SplunkAgentOptions) {
+    this.#options = options;
+  }
+
+  async read(
+    query: LogQuerySpec,
+    window: Window,
+    turn: Turn,
+    part: "baseline" | "window",
+  ): Promise<LogSummary> {
+    const key = JSON.stringify([query, window]);
+    const known = this.#summaries.get(key);
+    if (known && part === "baseline") return known;
+    const { signal } = turn;
+    const source = this.#options.source.open(query, window, signal);
+    const onProgress = (progress: LogProgress) => {
+      turn.progress(`${progress.rows} lines`, { part, ...progress });
+    };
+    const { nowMs } = this.#options.clock;
+    const summary = await summariseLogs(source, {
+      window,
+      miner: this.#miner,
+      signal,
+      onProgress,
+      nowMs,
+    });
+    turn.progress(`${summary.rows} lines`, {
+      part,
+      rows: summary.rows,
+      bytes: summary.bytes,
+      templates: summary.templates.size,
+      done: true,
+    });
+    this.#remember(key, summary);
+    return summary;
+  }
+
+  #remember(key: string, summary: LogSummary): void {
+    this.#summaries.set(key, summary);
+    const oldest = this.#summaries.keys().next();
+    if (this.#summaries.size > SUMMARIES_MAX && !oldest.done) this.#summaries.delete(oldest.value);
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * From answers to a verdict. A source that failed is not a source that found nothing: without a finding
+ * and with a source missing, the verdict is inconclusive, never quiet.
+ */
+import { type Ranking, rankCauses, type SourceReport } from "../../streams/mod.ts";
+import type { Answer } from "./ask.ts";
+import type { CauseJson, InvestigationRecord, Outcome, SourceResult, Verdict } from "./records.ts";
+
+export interface AnsweredSource {
+  readonly agent: string;
+  readonly answer: Answer;
+  readonly tookMs: number;
+}
+
+const CAUSES_MAX = 10;
+const EVIDENCE_MAX = 50;
+
+/** The verdict over all sources. Pure: the same answers give the same verdict. */
+export function conclude(
+  record: InvestigationRecord,
+  answered: readonly AnsweredSource[],
+  concludedAt: string,
+): Verdict {
+  const reports = answered.flatMap(({ answer }) => reportIn(answer) ?? []);
+  const ranking = rankCauses(reports);
+  const sources = Object.fromEntries(answered.map((source) => [source.agent, resultOf(source)]));
+  const missing = answered.filter(({ answer }) => reportIn(answer) === undefined);
+  const anomalous = reports.some((report) => report.outcome === "anomalous");
+  const best = ranking.causes[0];
+  const outcome = outcomeOf(anomalous, best !== undefined, missing.length > 0);
+  const named = outcome === "incident" ? best : undefined;
+  return {
+    id: record.id,
+    window: record.window,
+    outcome,
+    ...reasonOf(outcome, sources, missing),
+    rootCause: named ? rootCauseOf(named) : null,
+    confidence: named?.confidence ?? (outcome === "quiet" ? 1 : 0),
+    causes: outcome === "quiet" ? [] : ranking.causes.slice(0, CAUSES_MAX).map(causeJson),
+    evidence: outcome === "quiet" ? [] : evidenceOf(ranking),
+    sources,
+    concludedAt,
+  };
+}
+
+function outcomeOf(anomalous: boolean, hasCause: boolean, missing: boolean): Outcome {
+  if (anomalous && hasCause) return "incident";
+  if (anomalous || missing) return "inconclusive";
+  return "quiet";
+}
+
+function reportIn(answer: Answer): SourceReport | undefined {
+  return answer.kind === "reply" && answer.reply.status === "answered"
+    ? answer.reply.report
+    : undefined;
+}
+
+function resultOf({ answer, tookMs }: AnsweredSource): SourceResult {
+  const empty = { findings: 0, stats: {}, notes: [], links: [], tookMs };
+  if (answer.kind === "timed_out")
+    return { status: "timed_out", reason: "no reply in time", ...empty };
+  if (answer.kind === "failed") {
+    return {
+      status: "failed",
+      reason: `${answer.error.code}: ${answer.error.message}`.slice(0, 1_000),
+      ...empty,
+    };
+  }
+  const { reply } = answer;
+  if (reply.status === "failed") {
+    return { status: "failed", reason: `${reply.code}: ${reply.reason}`.slice(0, 1_000), ...empty };
+  }
+  const { report } = reply;
+  return {
+    status: report.outcome,
+    findings: report.findings.length,
+    stats: report.stats,
+    notes: report.notes,
+    links: report.links,
+    tookMs,
+  };
+}
+
+function reasonOf(
+  outcome: Outcome,
+  sources: Record<string, SourceResult>,
+  missing: readonly AnsweredSource[],
+): { reason?: string } {
+  const lacking = missing.map(
+    ({ agent }) => `${agent} ${sources[agent]?.status}: ${sources[agent]?.reason ?? ""}`,
+  );
+  if (lacking.length > 0) return { reason: lacking.join("; ").slice(0, 1_000) };
+  if (outcome === "inconclusive")
+    return { reason: "something changed, and no single cause explains it" };
+  return {};
+}
+
+function rootCauseOf(cause: Ranking["causes"][number]): NonNullable<Verdict["rootCause"]> {
+  const { service, mechanism, location } = cause;
+  return { service, mechanism, ...(location === undefined ? {} : { location }) };
+}
+
+function causeJson(cause: Ranking["causes"][number]): CauseJson {
+  const { evidence, against, affected, next } = cause;
+  return {
+    ...cause,
+    evidence: [...evidence],
+    against: [...against],
+    affected: [...affected],
+    next: [...next],
+  };
+}
+
+/** What the causes cite, then the rest by weight. */
+function evidenceOf(ranking: Ranking): Verdict["evidence"] {
+  const cited = new Set(
+    ranking.causes.slice(0, CAUSES_MAX).flatMap((cause) => [...cause.evidence, ...cause.against]),
+  );
+  const first = ranking.evidence.filter(({ id }) => cited.has(id));
+  const rest = ranking.evidence.filter(({ id }) => !cited.has(id));
+  return [...first, ...rest]
+    .slice(0, EVIDENCE_MAX)
+    .map(({ id, source, finding }) => ({ id, source, finding }));
+}

@@ -1,0 +1,258 @@
+/**
+ * The coordinator: takes windows, asks the agents, joins their replies, settles one verdict, raises one
+ * alarm. Several run at once; `kv.create` decides who takes a window, compare-and-set who still owns it.
+ * A window whose owner died is finished by another, from whatever was already answered.
+ */
+import type { Mesh } from "../../a2a/mod.ts";
+import {
+  childSpan,
+  formatTraceparent,
+  isRetryable,
+  type Logger,
+  newId,
+  newTrace,
+  PetrelError,
+  parseTraceparent,
+  type Window,
+  windowId,
+  windowToJson,
+} from "../../core/mod.ts";
+import { type LogQuerySpec, REQUEST_SCHEMA, toWindow } from "../protocol.ts";
+import type { ReplyDesk } from "../replies.ts";
+import { askForEvidence } from "./ask.ts";
+import { type AnsweredSource, conclude } from "./conclude.ts";
+import type { SreEvent } from "./events.ts";
+import type { Explainer } from "./explainer.ts";
+import type { Alarms } from "./incidents.ts";
+import type { InvestigationRecord, Verdict } from "./records.ts";
+import type { InvestigationStore, Versioned } from "./store.ts";
+
+export interface CoordinatorOptions {
+  readonly mesh: Mesh;
+  readonly store: InvestigationStore;
+  readonly desk: ReplyDesk;
+  readonly explainer: Explainer;
+  readonly alarms: Alarms;
+  readonly log: Logger;
+  /** Agents asked about every window. */
+  readonly sources: readonly string[];
+  readonly timeoutMs: number;
+  /** Investigations worked on at once by this process; the rest wait their turn. */
+  readonly inFlightMax: number;
+  /** Owners an investigation may have before it is settled without asking again. */
+  readonly ownersMax: number;
+  readonly onEvent: (event: SreEvent) => void;
+}
+
+export interface Opening {
+  readonly window: Window;
+  readonly baseline: readonly Window[];
+  readonly query?: LogQuerySpec;
+  /** Default: the window's own id, so that a window is investigated once. */
+  readonly id?: string;
+}
+
+/** Everything about an investigation that is its own, in one place. */
+interface Case {
+  readonly record: InvestigationRecord;
+  readonly log: Logger;
+}
+
+export class Coordinator {
+  readonly #options: CoordinatorOptions;
+  readonly #inHand = new Map<string, Promise<unknown>>();
+  readonly #stop = new AbortController();
+  readonly #waiting: (() => void)[] = [];
+  #inFlight = 0;
+
+  constructor(options: CoordinatorOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes a window and works on it to the end. Undefined when another SRE agent has it. Rejects only
+   * when this process is stopping or NATS stays away; the record then waits for the next owner.
+   */
+  async investigate(opening: Opening): Promise<Verdict | undefined> {
+    const record = this.#newRecord(opening);
+    return this.#working(record.id, async () => {
+      const claimed = await this.#options.store.open(record);
+      return claimed && this.#toTheEnd(claimed, false);
+    });
+  }
+
+  /** Whether this process has the investigation in hand. */
+  has(id: string): boolean {
+    return this.#inHand.has(id);
+  }
+
+  /** Takes over an investigation whose owner is gone; undefined when somebody else did. */
+  async adopt(orphan: Versioned<InvestigationRecord>): Promise<Verdict | undefined> {
+    const { mesh, store } = this.#options;
+    return this.#working(orphan.value.id, async () => {
+      const change = { owner: mesh.instance, owners: orphan.value.owners + 1 };
+      const taken = await store.update(orphan, change);
+      return taken && this.#toTheEnd(taken, true);
+    });
+  }
+
+  /** Stops working. Open investigations stay in KV for whoever comes next. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new PetrelError("CANCELLED", "the SRE agent is stopping"));
+    for (const resume of this.#waiting) resume();
+    await Promise.allSettled(this.#inHand.values());
+  }
+
+  /** Does `work` in one of the `inFlightMax` places, unless the investigation is in hand already. */
+  #working(id: string, work: () => Promise<Verdict | undefined>): Promise<Verdict | undefined> {
+    if (this.#inHand.has(id)) return Promise.resolve(undefined);
+    const turn = this.#turn()
+      .then(() => work().finally(() => this.#release()))
+      .finally(() => this.#inHand.delete(id));
+    this.#inHand.set(id, turn);
+    return turn;
+  }
+
+  /** open → asked → joined → settled → explained → alarmed → closed. */
+  async #toTheEnd(
+    owned: Versioned<InvestigationRecord>,
+    adopted: boolean,
+  ): Promise<Verdict | undefined> {
+    const { store, onEvent } = this.#options;
+    const one = this.#caseOf(owned.value);
+    const { id } = one.record;
+    onEvent({ type: "window_opened", id, window: toWindow(one.record.window), adopted });
+    const known = await store.verdict(id);
+    const verdict = known ?? (await this.#settle(one));
+    const concluded =
+      owned.value.state === "open"
+        ? await this.#persist(() => store.update(owned, { state: "concluded" }))
+        : owned;
+    if (!concluded) {
+      one.log.warn("investigation.fenced");
+      return verdict;
+    }
+    onEvent({ type: "verdict", id, verdict });
+    await this.#announce(one, verdict);
+    const closedAt = new Date(this.#options.mesh.clock.nowMs()).toISOString();
+    await this.#persist(() => store.update(concluded, { state: "closed", closedAt }));
+    onEvent({ type: "closed", id });
+    return verdict;
+  }
+
+  async #settle(one: Case): Promise<Verdict> {
+    const { store, mesh } = this.#options;
+    const answered = await this.#askAll(one);
+    const verdict = conclude(one.record, answered, new Date(mesh.clock.nowMs()).toISOString());
+    const settled = await this.#persist(() => store.settle(verdict));
+    if (!settled.first) one.log.info("verdict.was_settled");
+    return settled.verdict;
+  }
+
+  #askAll(one: Case): Promise<AnsweredSource[]> {
+    const { mesh, desk, onEvent } = this.#options;
+    const { id, window, baseline, query, traceparent, timeoutMs, sources, owners } = one.record;
+    const parent = parseTraceparent(traceparent) ?? newTrace();
+    const request = {
+      schema: REQUEST_SCHEMA,
+      investigation: id,
+      window,
+      baseline,
+      ...(query ? { query } : {}),
+    } as const;
+    // After too many owners the question itself may be what kills them: take what is there, and end.
+    const patience = owners > this.#options.ownersMax ? 1 : timeoutMs;
+    return Promise.all(
+      sources.map(async ({ agent, messageId }) => {
+        const startedMs = mesh.clock.nowMs();
+        onEvent({ type: "task_sent", id, agent });
+        const answer = await askForEvidence({
+          transport: mesh.transport(agent),
+          desk,
+          clock: mesh.clock,
+          log: one.log,
+          agent,
+          messageId,
+          request,
+          trace: childSpan(parent),
+          timeoutMs: patience,
+          signal: this.#stop.signal,
+          onProgress: (text, data) => onEvent({ type: "progress", id, agent, text, data }),
+        });
+        const source = { agent, answer, tookMs: mesh.clock.nowMs() - startedMs };
+        const result = conclude(one.record, [source], "").sources[agent];
+        if (result) onEvent({ type: "source", id, agent, result });
+        return source;
+      }),
+    );
+  }
+
+  async #announce(one: Case, verdict: Verdict): Promise<void> {
+    const { explainer, alarms, onEvent } = this.#options;
+    if (verdict.outcome === "quiet") return;
+    const { explanation, llm } = await explainer.explain(verdict, this.#stop.signal);
+    onEvent({ type: "explained", id: verdict.id, explanation, llm });
+    const raised = await alarms.raise(verdict, explanation, this.#stop.signal);
+    if (raised.kind === "raised") onEvent({ type: "alarm", id: verdict.id, alarm: raised.alarm });
+    if (raised.kind === "suppressed") {
+      onEvent({
+        type: "suppressed",
+        id: verdict.id,
+        alarmId: raised.alarmId,
+        windows: raised.windows,
+      });
+    }
+    one.log.info("investigation.announced", { outcome: verdict.outcome, how: raised.kind });
+  }
+
+  /** A write that must happen: tried again while NATS is away, until this process stops. */
+  async #persist<T>(write: () => Promise<T>): Promise<T> {
+    const { mesh, log } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await write();
+      } catch (error) {
+        this.#stop.signal.throwIfAborted();
+        if (error instanceof PetrelError && !isRetryable(error)) throw error;
+        log.warn("store.retry", { attempt, error });
+        await mesh.clock.sleep(Math.min(5_000, 100 * 2 ** attempt), this.#stop.signal);
+      }
+    }
+  }
+
+  #newRecord(opening: Opening): InvestigationRecord {
+    const { mesh, sources, timeoutMs } = this.#options;
+    return {
+      id: opening.id ?? windowId(opening.window),
+      window: windowToJson(opening.window),
+      baseline: opening.baseline.map(windowToJson),
+      ...(opening.query ? { query: opening.query } : {}),
+      sources: sources.map((agent) => ({ agent, messageId: newId() })),
+      timeoutMs,
+      state: "open",
+      owner: mesh.instance,
+      owners: 1,
+      traceparent: formatTraceparent(newTrace()),
+      openedAt: new Date(mesh.clock.nowMs()).toISOString(),
+    };
+  }
+
+  #caseOf(record: InvestigationRecord): Case {
+    const traceId = parseTraceparent(record.traceparent)?.traceId;
+    return { record, log: this.#options.log.with({ windowId: record.id, traceId }) };
+  }
+
+  /** Waits for one of `inFlightMax` places. */
+  async #turn(): Promise<void> {
+    while (this.#inFlight >= this.#options.inFlightMax && !this.#stop.signal.aborted) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    this.#stop.signal.throwIfAborted();
+    this.#inFlight++;
+  }
+
+  #release(): void {
+    this.#inFlight--;
+    this.#waiting.shift()?.();
+  }
+}

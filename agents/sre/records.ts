@@ -1,0 +1,121 @@
+/** What the SRE agents write down: investigations, verdicts, incidents. Checked whenever read back. */
+import { z } from "zod";
+import { Finding } from "../../streams/mod.ts";
+import { LogQuerySpec, WindowJson } from "../protocol.ts";
+
+const Token = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/);
+
+/** One agent asked in one investigation. The message id is minted once and survives every restart. */
+export const AskedSource = z.strictObject({ agent: Token, messageId: Token });
+export type AskedSource = z.infer<typeof AskedSource>;
+
+/** Key `task.<id>`: the coordinator's record. Written by its owner alone, by compare-and-set. */
+export const InvestigationRecord = z.strictObject({
+  id: Token,
+  window: WindowJson,
+  baseline: z.array(WindowJson),
+  query: LogQuerySpec.optional(),
+  sources: z.array(AskedSource).min(1).max(20),
+  /** Longest wait for the sources, milliseconds, counted anew by each owner: clocks need not agree. */
+  timeoutMs: z.number().int().positive(),
+  state: z.enum(["open", "concluded", "closed"]),
+  /** The process that works on it. */
+  owner: Token,
+  /** How many owners it has had. */
+  owners: z.number().int().min(1),
+  /** `traceparent` of the investigation. */
+  traceparent: z.string().max(64),
+  openedAt: z.string(),
+  closedAt: z.string().optional(),
+});
+export type InvestigationRecord = z.infer<typeof InvestigationRecord>;
+
+export const SOURCE_STATES = ["quiet", "anomalous", "failed", "timed_out"] as const;
+
+/** How one source ended. Never "no findings because it failed". */
+export const SourceResult = z.strictObject({
+  status: z.enum(SOURCE_STATES),
+  reason: z.string().max(1_000).optional(),
+  findings: z.number().int().min(0),
+  stats: z.record(z.string(), z.number()),
+  notes: z.array(z.string()),
+  links: z.array(z.strictObject({ title: z.string(), url: z.string() })),
+  tookMs: z.number(),
+});
+export type SourceResult = z.infer<typeof SourceResult>;
+
+export const EvidenceJson = z.strictObject({
+  id: z.string().regex(/^e\d+$/),
+  source: z.enum(["logs", "metrics"]),
+  finding: Finding,
+});
+
+export const CauseJson = z.strictObject({
+  service: z.string(),
+  mechanism: z.string(),
+  resource: z.string().optional(),
+  location: z.string().optional(),
+  score: z.number(),
+  confidence: z.number().min(0).max(1),
+  evidence: z.array(z.string()),
+  against: z.array(z.string()),
+  affected: z.array(z.string()),
+  next: z.array(z.string()),
+});
+export type CauseJson = z.infer<typeof CauseJson>;
+
+export const OUTCOMES = ["quiet", "incident", "inconclusive"] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** Key `v.<id>`: created once, so a window has one verdict whoever reaches it. */
+export const Verdict = z.strictObject({
+  id: Token,
+  window: WindowJson,
+  outcome: z.enum(OUTCOMES),
+  /** Why it is inconclusive, or what stays open. */
+  reason: z.string().max(1_000).optional(),
+  rootCause: z
+    .strictObject({ service: z.string(), mechanism: z.string(), location: z.string().optional() })
+    .nullable(),
+  confidence: z.number().min(0).max(1),
+  causes: z.array(CauseJson).max(10),
+  evidence: z.array(EvidenceJson).max(50),
+  sources: z.record(Token, SourceResult),
+  concludedAt: z.string(),
+});
+export type Verdict = z.infer<typeof Verdict>;
+
+/** What people read. From the statistics alone, or from an LLM that cited only what exists. */
+export const Explanation = z.strictObject({
+  by: z.string().max(200),
+  title: z.string().max(300),
+  text: z.string().max(4_000),
+  next: z.array(z.string().max(500)).max(10),
+});
+export type Explanation = z.infer<typeof Explanation>;
+
+/** Key `i.<fingerprint>`: one incident over however many windows it lasts. */
+export const IncidentRecord = z.strictObject({
+  fingerprint: Token,
+  alarmId: Token,
+  service: z.string(),
+  mechanism: z.string(),
+  /** The investigation that raised it, and whether the alarm reached every sink. */
+  investigation: Token,
+  delivered: z.boolean(),
+  firstWindow: WindowJson,
+  lastWindow: WindowJson,
+  windows: z.number().int().min(1),
+});
+export type IncidentRecord = z.infer<typeof IncidentRecord>;
+
+/** What a sink sends. `id` is the same however often it is sent. */
+export interface Alarm {
+  readonly id: string;
+  readonly severity: "critical" | "warning";
+  readonly title: string;
+  readonly service: string;
+  readonly mechanism: string;
+  readonly verdict: Verdict;
+  readonly explanation: Explanation;
+}

@@ -1,0 +1,41 @@
+/**
+ * Finds investigations whose owner is gone and hands them to the coordinator. Knows every unfinished
+ * record from one watch; knows who is alive from the registry.
+ */
+import type { Registry } from "../../a2a/mod.ts";
+import type { Clock, Logger } from "../../core/mod.ts";
+import type { Coordinator } from "./coordinator.ts";
+import type { InvestigationRecord } from "./records.ts";
+import type { InvestigationStore, Versioned } from "./store.ts";
+
+export interface SupervisorOptions {
+  readonly coordinator: Coordinator;
+  readonly store: InvestigationStore;
+  readonly registry: Registry;
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly everyMs: number;
+}
+
+/** Watches until `signal` aborts. Resolves then. */
+export async function supervise(options: SupervisorOptions, signal: AbortSignal): Promise<void> {
+  const { coordinator, store, registry, instance, clock, log, everyMs } = options;
+  const unfinished = new Map<string, Versioned<InvestigationRecord>>();
+  await store.watch((record) => {
+    if (record.value.state === "closed") unfinished.delete(record.value.id);
+    else unfinished.set(record.value.id, record);
+  }, signal);
+  while (!signal.aborted) {
+    for (const record of unfinished.values()) {
+      const { id, owner } = record.value;
+      const mine = owner === instance;
+      if (coordinator.has(id) || (!mine && !registry.isGone(owner))) continue;
+      log.info("investigation.orphaned", { windowId: id, owner });
+      coordinator.adopt(record).catch((error: unknown) => {
+        if (!signal.aborted) log.error("investigation.not_adopted", { windowId: id, error });
+      });
+    }
+    await clock.sleep(everyMs, signal).catch(() => {});
+  }
+}

@@ -1,0 +1,156 @@
+/** `petrel demo`: recorded faults, found by the agents, with everything started and stopped for you. */
+import { join } from "node:path";
+import type { Verdict } from "../../agents/mod.ts";
+import {
+  type Config,
+  llmEnvironment,
+  PetrelError,
+  systemClock,
+  type Window,
+} from "../../core/mod.ts";
+import { makeLlm } from "../../mcp/mod.ts";
+import { type RecordedWindow, startLlmSim } from "../../sim/mod.ts";
+import { readArgs } from "../args.ts";
+import { DEMO_WINDOWS } from "../demo/windows.ts";
+import { startWorld, type World } from "../demo/world.ts";
+import { commandLogger, makeOutput, type Output } from "../output.ts";
+import { colour, count, seconds } from "../render/text.ts";
+import { startTeam, type Team } from "../team.ts";
+import { unlessStopped } from "./investigate.ts";
+
+const OPTIONS = {
+  json: { type: "boolean" },
+  stay: { type: "boolean" },
+  llm: { type: "boolean" },
+} as const;
+
+/** With --stay, NATS listens where the other commands look by default. */
+const STAY_PORT = 4222;
+
+export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
+  const { values } = readArgs(argv, OPTIONS);
+  const output = makeOutput(values.json ?? false);
+  const startedMs = systemClock.nowMs();
+  await using stack = new AsyncDisposableStack();
+  const world = await startWorld({
+    toolsDir: process.env.PETREL_TOOLS ?? join(process.cwd(), ".tools"),
+    onProgress: (_kind, text) => void process.stderr.write(`${text}\n`),
+    signal,
+    ...(values.stay ? { port: STAY_PORT } : {}),
+  });
+  stack.defer(() => world.stop());
+  const llm = values.llm ? standInLlm(stack) : undefined;
+  const config: Config = {
+    ...world.config,
+    llm: { ...world.config.llm, enabled: llmEnvironment() !== undefined },
+  };
+  const team = await startTeam(config, commandLogger("error"), {
+    evidence: ["splunk", "metrics"],
+    onEvent: output.onEvent,
+    ...(llm ? { llm } : {}),
+  });
+  stack.defer(() => team.stop());
+  output.line(headline(world, team));
+  const results = await investigateAll(world, team, signal);
+  const ok = await summarise(results, team, output, startedMs, signal);
+  if (values.stay && !values.json) await stay(world, output, signal);
+  return ok ? 0 : 1;
+}
+
+interface Result {
+  readonly recorded: RecordedWindow;
+  readonly verdict: Verdict;
+}
+
+async function investigateAll(world: World, team: Team, signal: AbortSignal): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const recorded of windowsOf(world)) {
+    const baseline = baselineOf(recorded);
+    const verdict = await unlessStopped(
+      team.sre.investigate(recorded.window, { baseline }),
+      signal,
+    );
+    if (!verdict) throw new PetrelError("INTERNAL", `window ${recorded.id} was taken by nobody`);
+    results.push({ recorded, verdict });
+  }
+  return results;
+}
+
+function windowsOf(world: World): RecordedWindow[] {
+  const all = world.recordings.flatMap((recording) => recording.windows);
+  return DEMO_WINDOWS.flatMap((id) => all.find((window) => window.id === id) ?? []);
+}
+
+/** The fault-free logs of the same day. */
+function baselineOf(recorded: RecordedWindow): Window[] {
+  const last = recorded.logBaselines.at(-1);
+  return last ? [last] : [];
+}
+
+/** The last lines, and whether every fault was named, the quiet windows were quiet, and none was lost. */
+async function summarise(
+  results: readonly Result[],
+  team: Team,
+  output: Output,
+  startedMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const tally = await team.tally(signal);
+  const verdicts = results.map(({ verdict }) => verdict);
+  const of = (outcome: Verdict["outcome"]) =>
+    verdicts.filter((verdict) => verdict.outcome === outcome).length;
+  const wrong = results.filter((result) => !isRight(result));
+  const { calls, tokens } = output.llm();
+  output.line("");
+  output.line(
+    [
+      `${results.length} windows`,
+      `${of("incident")} incidents`,
+      `${of("quiet")} quiet`,
+      ...(of("inconclusive") > 0 ? [`${of("inconclusive")} inconclusive`] : []),
+      `${count(tally.envelopes)} envelopes audited, ${count(tally.halfReported)} missing`,
+      `${calls} LLM calls${tokens > 0 ? `, ${count(tokens)} tokens` : ""}`,
+      seconds(systemClock.nowMs() - startedMs),
+    ].join(" · "),
+  );
+  for (const { recorded, verdict } of wrong) {
+    const named = verdict.rootCause?.service ?? verdict.outcome;
+    output.line(
+      colour(
+        "red",
+        `wrong: ${recorded.id} is ${recorded.service ?? "quiet"}, the verdict says ${named}`,
+      ),
+    );
+  }
+  output.line(
+    "try: petrel demo --stay, and in another terminal: petrel agents · petrel audit tail · nats micro ls",
+  );
+  output.result(verdicts, tally.envelopes);
+  return wrong.length === 0 && tally.halfReported === 0 && tally.malformedPacks === 0;
+}
+
+function isRight({ recorded, verdict }: Result): boolean {
+  if (recorded.service === undefined) return verdict.outcome === "quiet";
+  return verdict.outcome === "incident" && verdict.rootCause?.service === recorded.service;
+}
+
+function headline(world: World, team: Team): string {
+  const { nats, prometheus } = world.versions;
+  const llm = team.llm === undefined ? "no LLM configured" : `LLM ${team.llm}`;
+  return `${colour("bold", "petrel demo")}   Train-Ticket, recorded 2023-01-29/30 · nats-server ${nats} · prometheus ${prometheus} · ${llm}\n`;
+}
+
+/** A stand-in that answers in the schema it is given: shows the LLM's path without a key. */
+function standInLlm(stack: AsyncDisposableStack) {
+  const sim = startLlmSim({ apiKey: "demo" });
+  stack.use(sim);
+  return makeLlm({ openaiApiKey: "demo", openaiBaseUrl: `${sim.url}/v1`, openaiModel: "stand-in" });
+}
+
+async function stay(world: World, output: Output, signal: AbortSignal): Promise<void> {
+  output.line(`\nstaying: NATS at ${world.natsUrl}; Ctrl-C ends it`);
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,84 @@
+/** `petrel doctor`: is the configuration right, and does every system it names answer? */
+import { type Config, messageOf, PetrelError, silentLogger } from "../../core/mod.ts";
+import { CONFIG_OPTIONS, configFrom, readArgs } from "../args.ts";
+import { colour, oneLine } from "../render/text.ts";
+import {
+  grafanaClient,
+  llmOf,
+  openMesh,
+  prometheusClient,
+  splunkClient,
+  splunkDefaults,
+} from "../wire.ts";
+
+const OPTIONS = { ...CONFIG_OPTIONS, json: { type: "boolean" } } as const;
+
+interface Finding {
+  readonly system: string;
+  readonly state: "ok" | "failed" | "not_configured";
+  readonly detail: string;
+}
+
+export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
+  const { values } = readArgs(argv, OPTIONS);
+  const config = configFrom(values);
+  const findings = await Promise.all([
+    check("nats", true, () => checkNats(config)),
+    check("splunk", config.splunk !== undefined, () => checkSplunk(config, signal)),
+    check("prometheus", config.prometheus !== undefined, () => checkPrometheus(config, signal)),
+    check("grafana", config.grafana !== undefined, () => checkGrafana(config, signal)),
+    check("llm", llmOf(config) !== undefined, async () => `${llmOf(config)?.name} (not called)`),
+  ]);
+  if (values.json) process.stdout.write(`${JSON.stringify({ systems: findings })}\n`);
+  else for (const finding of findings) process.stdout.write(`${words(finding)}\n`);
+  return findings.some(({ state }) => state === "failed") ? 1 : 0;
+}
+
+async function check(
+  system: string,
+  configured: boolean,
+  ask: () => Promise<string>,
+): Promise<Finding> {
+  if (!configured) return { system, state: "not_configured", detail: "" };
+  try {
+    return { system, state: "ok", detail: await ask() };
+  } catch (error) {
+    const code = error instanceof PetrelError ? `${error.code}: ` : "";
+    return { system, state: "failed", detail: `${code}${messageOf(error)}` };
+  }
+}
+
+async function checkNats(config: Config): Promise<string> {
+  const mesh = await openMesh(config, "cli", silentLogger);
+  const { serverVersion } = mesh;
+  await mesh.close();
+  return `nats-server ${serverVersion}, JetStream on`;
+}
+
+async function checkSplunk(config: Config, signal: AbortSignal): Promise<string> {
+  const { index } = splunkDefaults(config);
+  const endMs = Math.floor(Date.parse(new Date().toISOString()) / 1000) * 1000;
+  const window = { startMs: endMs - 60_000, endMs };
+  const bounds = { rowsMax: 1, bytesMax: 64 * 1024 };
+  const { rows } = await splunkClient(config).job({ index, window }, bounds, signal);
+  return `search answered, ${rows.length === 0 ? "no" : "there are"} rows in index ${index} in the last minute`;
+}
+
+async function checkPrometheus(config: Config, signal: AbortSignal): Promise<string> {
+  const { items } = await prometheusClient(config).labels({ limit: 1_000 }, signal);
+  return `answered, ${items.length} label names`;
+}
+
+async function checkGrafana(config: Config, signal: AbortSignal): Promise<string> {
+  const { hits } = await grafanaClient(config).search("", 50, signal);
+  return `answered, ${hits.length} dashboards`;
+}
+
+function words({ system, state, detail }: Finding): string {
+  const mark = {
+    ok: colour("green", "ok"),
+    failed: colour("red", "failed"),
+    not_configured: colour("grey", "not configured"),
+  };
+  return `${system.padEnd(11)} ${mark[state]}  ${oneLine(detail, 300)}`.trimEnd();
+}

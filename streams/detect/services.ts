@@ -1,0 +1,156 @@
+/**
+ * What the counts of a whole service say: error bursts, HTTP 5xx, latency told by its lines, and the
+ * fixed thresholds, which hold without a baseline too.
+ */
+import type { LogSummary, ServiceCounts } from "../model.ts";
+import { type RuleName, type RuleSet, rulesFor } from "../rules.ts";
+import { commonScore, poissonP, zOfP } from "../stats.ts";
+import { clip, type Draft, short } from "./draft.ts";
+import { breachScore } from "./metrics.ts";
+
+const SUPPORT_MIN = 2;
+/** Errors come in clumps; the bar is that of single templates. */
+const ANOMALOUS_MIN = 5;
+/** Requests needed in both windows before means are compared. */
+const LATENCIES_MIN = 20;
+
+const EMPTY: ServiceCounts = {
+  lines: 0,
+  errors: 0,
+  warnings: 0,
+  requests: 0,
+  http500: 0,
+  http5xx: 0,
+  latencySumMs: 0,
+  latencyCount: 0,
+  latencyMaxMs: 0,
+};
+
+/** Breaches of the thresholds that log lines can show. */
+export function detectBreaches(current: LogSummary, rules: RuleSet): Draft[] {
+  const minutes = Math.max(1, (current.window.endMs - current.window.startMs) / 60_000);
+  return [...current.services].flatMap(([service, counts]) => {
+    const mean = counts.latencyCount === 0 ? 0 : counts.latencySumMs / counts.latencyCount;
+    const limit = rulesFor(service, rules);
+    return [
+      breach(service, "http500CountMax", counts.http500, limit.http500CountMax),
+      breach(service, "http500PerMinuteMax", counts.http500 / minutes, limit.http500PerMinuteMax),
+      breach(service, "latencyMeanMsMax", mean, limit.latencyMeanMsMax),
+    ].filter((draft) => draft !== undefined);
+  });
+}
+
+const RULE_WORDS: Record<Exclude<RuleName, "jvmMemoryPercentMax">, readonly [string, string]> = {
+  http500CountMax: ["HTTP 500 answers", ""],
+  http500PerMinuteMax: ["HTTP 500 answers a minute", "/min"],
+  latencyMeanMsMax: ["mean latency", "ms"],
+};
+
+function breach(
+  service: string,
+  rule: keyof typeof RULE_WORDS,
+  value: number,
+  threshold: number,
+): Draft | undefined {
+  if (!(value > threshold)) return undefined;
+  const [title, unit] = RULE_WORDS[rule];
+  return {
+    kind: "rule",
+    service,
+    resource: rule === "latencyMeanMsMax" ? "latency" : "errors",
+    summary: clip(
+      `${short(value)} ${unit} ${title}, above ${short(threshold)}.`.replace("  ", " "),
+      1_000,
+    ),
+    score: breachScore(value, threshold),
+    anomalous: true,
+    direction: "up",
+    value,
+    baseline: threshold,
+    ...(unit === "" ? {} : { unit }),
+    rule,
+  };
+}
+
+/** Changes of errors, warnings, 5xx and latency per service; `factor` is the ratio of traffic to expect. */
+export function detectServices(
+  current: LogSummary,
+  baseline: LogSummary,
+  factor: (service: string) => number,
+): Draft[] {
+  return [...current.services].flatMap(([service, now]) => {
+    const before = baseline.services.get(service) ?? EMPTY;
+    const rate = factor(service);
+    return [
+      burst(
+        service,
+        "error_burst",
+        "ERROR lines",
+        [now.errors, before.errors * rate, before.errors],
+        rate,
+      ),
+      burst(
+        service,
+        "http_5xx",
+        "HTTP 5xx answers",
+        [now.http5xx, before.http5xx * rate, before.http5xx],
+        rate,
+      ),
+      slower(service, now, before),
+    ].filter((draft) => draft !== undefined);
+  });
+}
+
+function burst(
+  service: string,
+  kind: "error_burst" | "http_5xx",
+  title: string,
+  [now, expected, before]: readonly [number, number, number],
+  rate: number,
+): Draft | undefined {
+  if (now <= expected) return undefined;
+  const score = commonScore(zOfP(poissonP(now, rate, before, 1)));
+  if (score < SUPPORT_MIN) return undefined;
+  return {
+    kind,
+    service,
+    resource: "errors",
+    summary: clip(`${short(now)} ${title} where ${short(expected)} were expected.`, 1_000),
+    score,
+    anomalous: score >= ANOMALOUS_MIN,
+    direction: before === 0 ? "new" : "up",
+    value: now,
+    baseline: expected,
+    unit: "lines",
+  };
+}
+
+/**
+ * Means of latencies, which are close to exponential: the log of their ratio has a standard error of
+ * sqrt(1/n + 1/m).
+ */
+function slower(service: string, now: ServiceCounts, before: ServiceCounts): Draft | undefined {
+  if (Math.min(now.latencyCount, before.latencyCount) < LATENCIES_MIN) return undefined;
+  const value = now.latencySumMs / now.latencyCount;
+  const normal = before.latencySumMs / before.latencyCount;
+  if (!(value > normal)) return undefined;
+  const error = Math.sqrt(1 / now.latencyCount + 1 / before.latencyCount);
+  const growth = Math.log((value + 1) / (normal + 1));
+  const score = commonScore(growth / error);
+  if (score < SUPPORT_MIN) return undefined;
+  return {
+    kind: "latency",
+    service,
+    resource: "latency",
+    summary: clip(
+      `Requests take ${short(value)} ms on average instead of ${short(normal)} ms.`,
+      1_000,
+    ),
+    score,
+    anomalous: score >= ANOMALOUS_MIN && growth >= Math.LN2,
+    direction: "up",
+    value,
+    baseline: normal,
+    unit: "ms",
+  };
+}

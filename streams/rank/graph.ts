@@ -1,0 +1,76 @@
+/** The dependency graph: who can suffer from whom. */
+import type { Dependency } from "../findings.ts";
+
+/**
+ * A pair seen less often than this share of the caller's busiest call is left out: lines of two callees
+ * of one caller may follow each other by chance.
+ */
+const SHARE_MIN = 0.02;
+/** Callers of callers are believed to feel a fault this far up. */
+const DEPTH_MAX = 4;
+
+/** All reports' calls together, each pair in the direction seen more often, most frequent first. */
+export function likelyCalls(calls: readonly Dependency[]): Dependency[] {
+  const merged = new Map<string, Dependency>();
+  const busiest = new Map<string, number>();
+  for (const { caller, callee, count } of calls) {
+    const pair = `${caller}>${callee}`;
+    const sum = count + (merged.get(pair)?.count ?? 0);
+    merged.set(pair, { caller, callee, count: sum });
+    busiest.set(caller, Math.max(busiest.get(caller) ?? 0, sum));
+  }
+  return [...merged.values()]
+    .filter(({ caller, callee, count }) => {
+      const back = merged.get(`${callee}>${caller}`)?.count ?? 0;
+      return count > back && count >= SHARE_MIN * (busiest.get(caller) ?? 0);
+    })
+    .sort((a, b) => b.count - a.count || (a.caller + a.callee < b.caller + b.callee ? -1 : 1));
+}
+
+export class CallGraph {
+  readonly #callees = new Map<string, Set<string>>();
+  readonly #callers = new Map<string, Set<string>>();
+
+  constructor(dependencies: readonly Dependency[]) {
+    for (const { caller, callee } of dependencies) {
+      if (caller === callee) continue;
+      link(this.#callees, caller, callee);
+      link(this.#callers, callee, caller);
+    }
+  }
+
+  /** All that `service` calls, itself left out, with the number of steps. */
+  below(service: string): Map<string, number> {
+    return reach(this.#callees, service);
+  }
+
+  /** All that call `service`, itself left out, with the number of steps. */
+  above(service: string): Map<string, number> {
+    return reach(this.#callers, service);
+  }
+}
+
+function link(table: Map<string, Set<string>>, from: string, to: string): void {
+  const known = table.get(from) ?? new Set<string>();
+  known.add(to);
+  table.set(from, known);
+}
+
+function reach(
+  table: ReadonlyMap<string, ReadonlySet<string>>,
+  start: string,
+): Map<string, number> {
+  const found = new Map<string, number>([[start, 0]]);
+  let frontier = [start];
+  for (let depth = 1; depth <= DEPTH_MAX && frontier.length > 0; depth++) {
+    const next: string[] = [];
+    for (const service of frontier.flatMap((name) => [...(table.get(name) ?? [])])) {
+      if (found.has(service)) continue;
+      found.set(service, depth);
+      next.push(service);
+    }
+    frontier = next;
+  }
+  found.delete(start);
+  return found;
+}
