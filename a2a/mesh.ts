@@ -34,6 +34,8 @@ import { NatsTransport } from "./transport.ts";
 
 /** Per-key features and the replication fixes the design relies on begin here. */
 const SERVER_VERSION_MIN = [2, 10] as const;
+const TASK_TTL_MS = 7 * 86_400_000;
+const AUDIT_RETENTION_DAYS = 30;
 
 export interface MeshOptions {
   /** `nats://host:port`, one or more. */
@@ -116,15 +118,15 @@ export class Mesh {
     const nc = await connectTo(options);
     try {
       checkServerVersion(nc.info?.version ?? "0.0.0");
-      const jsm = await jetstreamManager(nc);
-      await ensureAuditStream(jsm, options.auditRetentionDays ?? 30);
+      const jsm = await jetstreamManager(nc, { checkAPI: false });
       const kvm = new Kvm(nc);
-      const ttl = options.taskTtlMs ?? 7 * 86_400_000;
-      const tasks = await kvm.create(TASKS_BUCKET, { ttl, history: 1 });
-      const cards = await kvm.create(CARDS_BUCKET, {
-        ttl: options.cardTtlMs ?? limits.CARD_TTL_MS,
-        history: 1,
-      });
+      const ttl = options.taskTtlMs ?? TASK_TTL_MS;
+      const cardTtl = options.cardTtlMs ?? limits.CARD_TTL_MS;
+      const [tasks, cards] = await Promise.all([
+        kvm.create(TASKS_BUCKET, { ttl, history: 1 }),
+        kvm.create(CARDS_BUCKET, { ttl: cardTtl, history: 1 }),
+        ensureAuditStream(jsm, options.auditRetentionDays ?? AUDIT_RETENTION_DAYS),
+      ]);
       const mesh = new Mesh({ nc, jsm, kvm, tasks, cards, options });
       await mesh.registry.start();
       mesh.#watchConnection();

@@ -12,7 +12,7 @@ import {
 } from "../agents/mod.ts";
 import { readAudit, type Tally, tallyAudit } from "../bridge/mod.ts";
 import type { Config, Logger } from "../core/mod.ts";
-import { configuredSources, llmOf, serveEvidence, serveSre } from "./wire.ts";
+import { configuredSources, llmOf, type ServedSre, serveEvidence, serveSre } from "./wire.ts";
 
 export interface Team {
   readonly sre: SreAgent;
@@ -33,34 +33,43 @@ export interface TeamOptions {
 const DRAIN_MS = 10_000;
 
 export async function startTeam(config: Config, log: Logger, options: TeamOptions): Promise<Team> {
-  const evidence: Mesh[] = [];
+  const llm = options.llm ?? llmOf(config);
+  const { onEvent } = options;
+  const wiring = {
+    sinks: sinksOf(config),
+    ...(llm ? { llm } : {}),
+    ...(onEvent ? { onEvent } : {}),
+  };
+  const serving = serveSre(config, log, wiring);
+  const starting = options.evidence.map((role) => serveEvidence(config, role, log));
   try {
-    for (const role of options.evidence) evidence.push(await serveEvidence(config, role, log));
-    const llm = options.llm ?? llmOf(config);
-    const { onEvent } = options;
-    const served = await serveSre(config, log, {
-      sinks: sinksOf(config),
-      ...(llm ? { llm } : {}),
-      ...(onEvent ? { onEvent } : {}),
-    });
-    const { sre, mesh } = served;
-    return {
-      sre,
-      mesh,
-      llm: llm?.name,
-      tally: async (signal) => {
-        await Promise.all([mesh, ...evidence].map((one) => one.outbox.drain(DRAIN_MS)));
-        return tallyAudit(readAudit({ js: mesh.js, jsm: mesh.jsm, follow: false, signal }));
-      },
-      stop: async () => {
-        await served.stop();
-        await Promise.all(evidence.map((one) => one.close()));
-      },
-    };
+    const [served, evidence] = await Promise.all([serving, Promise.all(starting)]);
+    return teamOf(served, evidence, llm?.name);
   } catch (error) {
-    await Promise.all(evidence.map((one) => one.close()));
+    // One did not start: those that did must not stay.
+    await Promise.allSettled([
+      serving.then((served) => served.stop()),
+      ...starting.map((one) => one.then((mesh) => mesh.close())),
+    ]);
     throw error;
   }
+}
+
+function teamOf(served: ServedSre, evidence: readonly Mesh[], llm: string | undefined): Team {
+  const { sre, mesh } = served;
+  return {
+    sre,
+    mesh,
+    llm,
+    tally: async (signal) => {
+      await Promise.all([mesh, ...evidence].map((one) => one.outbox.drain(DRAIN_MS)));
+      return tallyAudit(readAudit({ js: mesh.js, jsm: mesh.jsm, follow: false, signal }));
+    },
+    stop: async () => {
+      await served.stop();
+      await Promise.all(evidence.map((one) => one.close()));
+    },
+  };
 }
 
 /** The evidence agents to start here. */
