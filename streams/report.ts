@@ -20,7 +20,7 @@ interface Common {
   readonly baseline: SourceReport["baseline"];
   readonly findings: readonly Finding[];
   readonly notes: readonly string[];
-  /** How long reading and comparing took. */
+  /** How long reading the window took. */
   readonly seconds: number;
 }
 

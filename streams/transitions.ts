@@ -7,6 +7,7 @@
  * when POINTS_MAX is reached. It keeps no line of text and never looks at a clock.
  */
 import { limits, type Window } from "../core/mod.ts";
+import { GapSketch } from "./gaps.ts";
 import type {
   CallCounts,
   EdgeCounts,
@@ -21,14 +22,48 @@ const TRACE_POINTS_MAX = 5_000;
 const TRANSITIONS_MAX = 20_000;
 /** A trace this near the edge of the window is taken to be cut: its start or end is not counted. */
 const EDGE_MS = 2_000;
-const KEY_SEPARATOR = ">";
 
-interface Point {
-  readonly timeMs: number;
-  readonly service: string;
-  readonly span: bigint;
+interface OpenService {
+  readonly name: string;
+  readonly index: number;
+  /** Stands for the start of a request. */
+  readonly start: OpenStatement;
+  /** By raw logger or template id, and by name. */
+  readonly statements: Map<string, OpenStatement>;
+  readonly edges: Map<OpenService, OpenEdge>;
+}
+
+/** Counts, and the number of the trace that was counted last: each trace counts once. */
+interface OpenStatement {
   readonly statement: string;
   readonly error: boolean;
+  traces: number;
+  lastTrace: number;
+  erredTraces: number;
+  lastErred: number;
+  /** What follows; `undefined` is the end of the request. */
+  readonly next: Map<OpenStatement | undefined, OpenTransition>;
+}
+
+interface OpenTransition {
+  count: number;
+  traces: number;
+  lastTrace: number;
+  readonly gaps: GapSketch;
+}
+
+interface OpenEdge {
+  calls: number;
+  readonly gaps: GapSketch;
+}
+
+/** One line of a trace. */
+interface Point {
+  readonly timeMs: number;
+  readonly service: OpenService;
+  readonly statement: OpenStatement;
+  /** Service and span in one number. */
+  readonly request: number;
 }
 
 /** A logger that ends in `#34` or `:34` names the very line of code. */
@@ -37,67 +72,13 @@ export function codeLocationOf(logger: string | undefined): string | undefined {
   return found === null ? undefined : `${found[1]}#${found[2]}`;
 }
 
-/** An id as a number: a piece of a line, kept, would keep the whole line alive. */
-function hashed(id: string): bigint {
-  return Bun.hash.wyhash(id);
-}
-
-/**
- * Quantiles with at most 5 % relative error (the buckets of DDSketch, Masson et al. 2019). Sparse, as
- * there is one for each of thousands of transitions and most see few gaps.
- */
-class GapSketch {
-  static readonly #GROWTH = Math.log(1.1);
-  static readonly #LEAST_MS = 0.01;
-  readonly #buckets = new Map<number, number>();
-  count = 0;
-
-  add(ms: number): void {
-    const ratio = Math.max(ms, GapSketch.#LEAST_MS) / GapSketch.#LEAST_MS;
-    const bucket = Math.min(250, Math.ceil(Math.log(ratio) / GapSketch.#GROWTH));
-    this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? 0) + 1);
-    this.count += 1;
-  }
-
-  quantile(q: number): number {
-    let left = Math.max(1, Math.ceil(q * this.count));
-    for (const [bucket, count] of [...this.#buckets].sort((a, b) => a[0] - b[0])) {
-      left -= count;
-      if (left <= 0) return GapSketch.#LEAST_MS * Math.exp((bucket - 0.5) * GapSketch.#GROWTH);
-    }
-    return Number.NaN;
-  }
-}
-
-interface OpenTransition {
-  readonly service: string;
-  readonly from: string;
-  readonly to: string;
-  readonly error: boolean;
-  count: number;
-  traces: number;
-  lastTrace: number;
-  readonly gaps: GapSketch;
-}
-
-interface OpenEdge {
-  readonly from: string;
-  readonly to: string;
-  readonly gaps: GapSketch;
-}
-
-type OpenStatement = StatementCounts & { lastTrace: number; lastErred: number };
-
 /** Feeds on records, answers a {@link PathSummary}. One collector per window. */
 export class PathCollector {
+  /** Traces by hash: a piece of a line, kept as a key, would keep the whole line alive. */
   readonly #open = new Map<bigint, Point[]>();
-  readonly #transitions = new Map<string, OpenTransition>();
-  readonly #statements = new Map<string, OpenStatement>();
-  readonly #calls = new Map<string, CallCounts>();
-  readonly #edges = new Map<string, OpenEdge>();
-  readonly #names = new Map<string, string>();
+  readonly #services = new Map<string, OpenService>();
   readonly #window: Window;
-  #points = 0;
+  readonly #sizes = { points: 0, statements: 0, transitions: 0, edges: 0 };
   #lines = 0;
   #traces = 0;
   #overflow = 0;
@@ -114,58 +95,69 @@ export class PathCollector {
    */
   add(record: LogRecord, templateId: string): void {
     if (record.traceId === undefined || record.traceId === "") return;
-    const trace = hashed(record.traceId);
+    const trace = Bun.hash.wyhash(record.traceId);
     const points = this.#open.get(trace) ?? [];
-    if (points.length >= TRACE_POINTS_MAX) {
+    const point = points.length < TRACE_POINTS_MAX ? this.#pointOf(record, templateId) : undefined;
+    if (point === undefined) {
       this.#overflow += 1;
       return;
     }
-    points.push({
-      timeMs: record.timeMs,
-      service: this.#name(record.service),
-      span: hashed(record.spanId ?? ""),
-      statement: this.#name(codeLocationOf(record.logger) ?? templateId),
-      error: record.level === "ERROR" || record.level === "FATAL",
-    });
+    points.push(point);
     // Deleting first moves the trace to the young end of the map.
     this.#open.delete(trace);
     this.#open.set(trace, points);
-    this.#points += 1;
+    this.#sizes.points += 1;
     this.#lines += 1;
     this.#firstMs = Math.min(this.#firstMs, record.timeMs);
     this.#lastMs = Math.max(this.#lastMs, record.timeMs);
-    while (this.#points > POINTS_MAX) this.#closeOldest();
+    while (this.#sizes.points > POINTS_MAX) this.#closeOldest();
   }
 
   /** Closes every trace. `undefined` when no line carried a trace id. */
   finish(): PathSummary | undefined {
     for (const points of this.#open.values()) this.#close(points);
     this.#open.clear();
-    this.#points = 0;
+    this.#sizes.points = 0;
     if (this.#lines === 0) return undefined;
-    const transitions = new Map<string, TransitionCounts>();
-    for (const [key, { lastTrace: _, gaps, ...rest }] of this.#transitions) {
-      const medianMs = gaps.quantile(0.5);
-      transitions.set(key, { ...rest, medianMs, p90Ms: gaps.quantile(0.9), gaps: gaps.count });
-    }
-    const statements = new Map<string, StatementCounts>();
-    for (const [key, { lastTrace: _, lastErred: __, ...rest }] of this.#statements) {
-      statements.set(key, rest);
-    }
-    const edges = new Map<string, EdgeCounts>();
-    for (const [key, { from, to, gaps }] of this.#edges) {
-      const medianMs = gaps.quantile(0.5);
-      edges.set(key, { from, to, count: gaps.count, medianMs, p90Ms: gaps.quantile(0.9) });
-    }
     const counted = { lines: this.#lines, traces: this.#traces, overflow: this.#overflow };
-    return { statements, transitions, calls: this.#calls, edges, ...counted };
+    return { ...summaryOf([...this.#services.values()]), ...counted };
+  }
+
+  #pointOf(record: LogRecord, templateId: string): Point | undefined {
+    const service = this.#serviceOf(record.service);
+    if (service === undefined) return undefined;
+    // The raw logger is the key, so that its line number is read once per statement, not per line.
+    const error = record.level === "ERROR" || record.level === "FATAL";
+    const logger = record.logger ?? "";
+    const key = LINE_NUMBER.test(logger) ? logger : templateId;
+    let statement = service.statements.get(key);
+    if (statement === undefined) {
+      if (this.#sizes.statements >= limits.TEMPLATES_MAX) return undefined;
+      this.#sizes.statements += 1;
+      const name = codeLocationOf(logger) ?? templateId;
+      // Two loggers of one class name share a location, as far as the location tells.
+      statement = service.statements.get(name) ?? newStatement(name, error);
+      service.statements.set(name, statement).set(key, statement);
+    }
+    const request = service.index * 2 ** 32 + Bun.hash.xxHash32(record.spanId ?? "");
+    return { timeMs: record.timeMs, service, statement, request };
+  }
+
+  #serviceOf(name: string): OpenService | undefined {
+    const known = this.#services.get(name);
+    if (known !== undefined || this.#services.size >= limits.SERVICES_MAX) return known;
+    const index = this.#services.size;
+    const start = newStatement("", false);
+    const service = { name, index, start, statements: new Map(), edges: new Map() };
+    this.#services.set(name, service);
+    return service;
   }
 
   #closeOldest(): void {
     const oldest = this.#open.entries().next().value;
     if (oldest === undefined) return;
     this.#open.delete(oldest[0]);
-    this.#points -= oldest[1].length;
+    this.#sizes.points -= oldest[1].length;
     this.#overflow += 1;
     this.#close(oldest[1]);
   }
@@ -174,33 +166,34 @@ export class PathCollector {
     points.sort((a, b) => a.timeMs - b.timeMs);
     this.#traces += 1;
     const whole = this.#wholeness(points);
-    const last = new Map<string, Point>();
-    const lastOfService = new Map<string, string>();
+    /** By request: its last line so far. By service: its last request. */
+    const last = new Map<number, Point>();
+    const lastRequest = new Map<OpenService, number>();
     let before: Point | undefined;
     for (const point of points) {
-      let request = `${point.service} ${point.span}`;
+      const { service, statement } = point;
+      let { request } = point;
       const opens = !last.has(request);
+      if (before !== undefined && before.service !== service) {
+        this.#countEdge(before, point, opens);
+      }
       // An exception is often logged outside the span that threw it: it ends that span's path.
-      if (opens && point.error) request = lastOfService.get(point.service) ?? request;
-      if (before !== undefined && before.service !== point.service) {
-        if (opens) this.#countCall(before.service, point.service);
-        this.#countEdge(before, point);
-      }
+      if (opens && statement.error) request = lastRequest.get(service) ?? request;
       const previous = last.get(request);
-      const gapMs =
-        previous !== undefined && previous === before ? point.timeMs - before.timeMs : undefined;
-      if (previous !== undefined || whole.start) {
-        if (previous === undefined) this.#countStatement(point.service, "", false);
-        this.#countTransition(point.service, previous?.statement ?? "", point, gapMs);
+      if (previous !== undefined) {
+        const gapMs = previous === before ? point.timeMs - previous.timeMs : undefined;
+        this.#countStep(previous.statement, statement, gapMs);
+      } else if (whole.start) {
+        this.#countVisit(service.start);
+        this.#countStep(service.start, statement);
       }
-      this.#countStatement(point.service, point.statement, point.error);
+      this.#countVisit(statement);
       last.set(request, point);
-      lastOfService.set(point.service, request);
+      lastRequest.set(service, request);
       before = point;
     }
-    for (const point of whole.end ? last.values() : []) {
-      this.#countTransition(point.service, point.statement, undefined, undefined);
-    }
+    if (!whole.end) return;
+    for (const { statement } of last.values()) this.#countStep(statement, undefined);
   }
 
   /** Whether the window shows the trace from its start, and to its end. */
@@ -212,80 +205,109 @@ export class PathCollector {
     return { start, end };
   }
 
-  #countCall(caller: string, callee: string): void {
-    const key = `${caller}${KEY_SEPARATOR}${callee}`;
-    const call = this.#calls.get(key) ?? { caller, callee, count: 0 };
-    call.count += 1;
-    if (this.#room(this.#calls, key, limits.EDGES_MAX)) this.#calls.set(key, call);
-  }
-
-  #countEdge(from: Point, to: Point): void {
-    const key = `${from.service}${KEY_SEPARATOR}${to.service}`;
-    const edge = this.#edges.get(key) ?? {
-      from: from.service,
-      to: to.service,
-      gaps: new GapSketch(),
-    };
+  #countEdge(from: Point, to: Point, opens: boolean): void {
+    let edge = from.service.edges.get(to.service);
+    if (edge === undefined) {
+      if (!this.#room("edges", limits.EDGES_MAX)) return;
+      edge = { calls: 0, gaps: new GapSketch() };
+      from.service.edges.set(to.service, edge);
+    }
     edge.gaps.add(to.timeMs - from.timeMs);
-    if (this.#room(this.#edges, key, limits.EDGES_MAX)) this.#edges.set(key, edge);
+    if (opens) edge.calls += 1;
   }
 
-  #countStatement(service: string, statement: string, error: boolean): void {
-    const key = `${service}${KEY_SEPARATOR}${statement}`;
-    const found = this.#statements.get(key) ?? {
-      service,
-      statement,
-      error,
-      traces: 0,
-      erredTraces: 0,
-      lastTrace: 0,
-      lastErred: 0,
-    };
-    if (found.lastTrace !== this.#traces) found.traces += 1;
-    found.lastTrace = this.#traces;
-    if (this.#room(this.#statements, key)) this.#statements.set(key, found);
+  #countVisit(statement: OpenStatement): void {
+    if (statement.lastTrace !== this.#traces) statement.traces += 1;
+    statement.lastTrace = this.#traces;
   }
 
-  #countTransition(service: string, from: string, to: Point | undefined, gapMs?: number): void {
-    const statement = to?.statement ?? "";
-    const key = [service, from, statement].join(KEY_SEPARATOR);
-    const found = this.#transitions.get(key) ?? {
-      service,
-      from,
-      to: statement,
-      error: to?.error ?? false,
-      count: 0,
-      traces: 0,
-      lastTrace: 0,
-      gaps: new GapSketch(),
-    };
-    found.count += 1;
-    if (found.lastTrace !== this.#traces) found.traces += 1;
-    found.lastTrace = this.#traces;
-    if (gapMs !== undefined) found.gaps.add(gapMs);
-    if (this.#room(this.#transitions, key)) this.#transitions.set(key, found);
-    if (to?.error === true) this.#countErred(service, from);
+  #countStep(from: OpenStatement, to: OpenStatement | undefined, gapMs?: number): void {
+    let step = from.next.get(to);
+    if (step === undefined) {
+      if (!this.#room("transitions", TRANSITIONS_MAX)) return;
+      step = { count: 0, traces: 0, lastTrace: 0, gaps: new GapSketch() };
+      from.next.set(to, step);
+    }
+    step.count += 1;
+    if (step.lastTrace !== this.#traces) step.traces += 1;
+    step.lastTrace = this.#traces;
+    if (gapMs !== undefined) step.gaps.add(gapMs);
+    if (to?.error !== true || from.lastErred === this.#traces) return;
+    from.erredTraces += 1;
+    from.lastErred = this.#traces;
   }
 
-  #countErred(service: string, statement: string): void {
-    const source = this.#statements.get(`${service}${KEY_SEPARATOR}${statement}`);
-    if (source === undefined || source.lastErred === this.#traces) return;
-    source.erredTraces += 1;
-    source.lastErred = this.#traces;
+  /** Takes a place in a table, or counts the overflow when it is full. */
+  #room(table: "transitions" | "edges", max: number): boolean {
+    const free = this.#sizes[table] < max;
+    if (free) this.#sizes[table] += 1;
+    else this.#overflow += 1;
+    return free;
   }
+}
 
-  /** One copy of a name that many points share. */
-  #name(text: string): string {
-    const known = this.#names.get(text);
-    if (known !== undefined) return known;
-    if (this.#names.size < TRANSITIONS_MAX) this.#names.set(text, text);
-    return text;
-  }
+const LINE_NUMBER = /[#:]\d{1,6}$/;
 
-  /** True when `key` may be stored; counts it as overflow when the table is full. */
-  #room(table: ReadonlyMap<string, unknown>, key: string, max = TRANSITIONS_MAX): boolean {
-    if (table.has(key) || table.size < max) return true;
-    this.#overflow += 1;
-    return false;
+function newStatement(statement: string, error: boolean): OpenStatement {
+  return {
+    statement,
+    error,
+    traces: 0,
+    lastTrace: 0,
+    erredTraces: 0,
+    lastErred: 0,
+    next: new Map(),
+  };
+}
+
+type Tables = Pick<PathSummary, "statements" | "transitions" | "calls" | "edges">;
+
+function summaryOf(services: readonly OpenService[]): Tables {
+  const statements = new Map<string, StatementCounts>();
+  const transitions = new Map<string, TransitionCounts>();
+  const calls = new Map<string, CallCounts>();
+  const edges = new Map<string, EdgeCounts>();
+  for (const { name, start, statements: own, edges: leaving } of services) {
+    for (const from of new Set([start, ...own.values()])) {
+      const { statement, error, traces, erredTraces, next } = from;
+      if (traces === 0) continue;
+      statements.set(`${name}>${statement}`, {
+        service: name,
+        statement,
+        error,
+        traces,
+        erredTraces,
+      });
+      for (const [to, step] of next) {
+        const row = transitionOf(name, from, to, step);
+        transitions.set(`${name}>${row.from}>${row.to}`, row);
+      }
+    }
+    for (const [to, { calls: count, gaps }] of leaving) {
+      const key = `${name}>${to.name}`;
+      const [medianMs, p90Ms] = [gaps.quantile(0.5), gaps.quantile(0.9)];
+      edges.set(key, { from: name, to: to.name, count: gaps.count, medianMs, p90Ms });
+      if (count > 0) calls.set(key, { caller: name, callee: to.name, count });
+    }
   }
+  return { statements, transitions, calls, edges };
+}
+
+function transitionOf(
+  service: string,
+  from: OpenStatement,
+  to: OpenStatement | undefined,
+  { count, traces, gaps }: OpenTransition,
+): TransitionCounts {
+  return {
+    service,
+    from: from.statement,
+    to: to?.statement ?? "",
+    error: to?.error ?? false,
+    count,
+    traces,
+    medianMs: gaps.quantile(0.5),
+    p90Ms: gaps.quantile(0.9),
+    gaps: gaps.count,
+  };
 }

@@ -69,14 +69,15 @@ async function look(
   request: InvestigateRequest,
   turn: Turn,
 ): Promise<SourceReport> {
-  const startedMs = options.clock.nowMs();
   const query = { ...options.query, ...request.query };
   const window = toWindow(request.window);
   const past: LogSummary[] = [];
   for (const baseline of request.baseline.map(toWindow)) {
     past.push(await reader.read(query, baseline, turn, "baseline"));
   }
+  const startedMs = options.clock.nowMs();
   const current = await reader.read(query, window, turn, "window");
+  const seconds = (options.clock.nowMs() - startedMs) / 1000;
   const before = mergeSummaries(past);
   refuseSilence(current, before);
   const { findings, notes } = detectLogs(current, before, options.rules, {
@@ -88,7 +89,7 @@ async function look(
     current,
     findings,
     notes,
-    seconds: (options.clock.nowMs() - startedMs) / 1000,
+    seconds,
     link: (terms) => options.source.link?.(query, window, terms),
   });
 }

@@ -1,4 +1,5 @@
 /** `petrel up`: the agents of a host, until stopped. */
+import type { SreEvent } from "../../agents/mod.ts";
 import { type Config, type Logger, PetrelError, parseDurationMs } from "../../core/mod.ts";
 import { CONFIG_OPTIONS, configFrom, readArgs } from "../args.ts";
 import { commandLogger } from "../output.ts";
@@ -40,7 +41,7 @@ async function start(
     const meshes = await Promise.all(evidence.map((role) => serveEvidence(config, role, log)));
     return async () => void (await Promise.all(meshes.map((mesh) => mesh.close())));
   }
-  const team = await startTeam(config, log, { evidence });
+  const team = await startTeam(config, log, { evidence, onEvent: (event) => tell(log, event) });
   const schedule = {
     everyMs,
     settleMs: config.sre.settle,
@@ -51,6 +52,17 @@ async function start(
     await watching;
     await team.stop();
   };
+}
+
+/** A daemon's words: verdicts, and alarms loud enough to be seen. */
+function tell(log: Logger, event: SreEvent): void {
+  if (event.type === "verdict") {
+    const { outcome, rootCause, confidence, reason } = event.verdict;
+    log.info("verdict", { windowId: event.id, outcome, ...rootCause, confidence, reason });
+  } else if (event.type === "alarm") {
+    const { id: alarmId, severity, title, explanation } = event.alarm;
+    log.warn("alarm", { windowId: event.id, alarmId, severity, title, text: explanation.text });
+  }
 }
 
 function readRoles(text: string): Role[] {

@@ -9,7 +9,7 @@ export type Draft = Omit<Finding, "id">;
 export const NOTABLE = 3;
 
 /** False discovery rate over the tests of one kind in one window. */
-export const DISCOVERY_RATE = 0.01;
+export const DISCOVERY_RATE = 0.05;
 
 /** Heaviest first, cut to `max`, numbered `prefix-1`, `prefix-2`, …; ties fall in a stable order. */
 export function numbered(drafts: readonly Draft[], prefix: string, max: number): Finding[] {

@@ -26,6 +26,8 @@ const ENTRY_WEIGHT = { rises: 0.5, falls: 0.7 } as const;
 const TESTABLE_P = 0.01;
 /** Below this share of its former frequency a branch counts as gone. */
 const GONE_SHARE = 0.1;
+/** A fall of this much in the share of traces that go on to a statement makes it the lost one. */
+const LOST_SHARE = 0.3;
 /** A rise of this much in the share of requests that end here says that something cut them off. */
 const EARLY_SHARE = 0.3;
 /** Weaker changes are left out; between this and NOTABLE they only support other findings. */
@@ -110,14 +112,41 @@ export function detectPaths(current: LogSummary, baseline: LogSummary, text: Tex
     best.set(source, { step, score, discovered: (adjusted[index] ?? 1) <= DISCOVERY_RATE });
   }
   const early = endingEarly(steps);
+  const lost = lostSteps(now, before);
   const book = new StatementBook([baseline, current], text);
   return [...best].map(([source, { step, score, discovered }]) =>
     draftOf(
       step,
-      { score, anomalous: discovered && score >= NOTABLE, early: early.has(source) },
+      {
+        score,
+        anomalous: discovered && score >= NOTABLE,
+        early: early.has(source),
+        lost: lost.get(source),
+      },
       book,
     ),
   );
+}
+
+/**
+ * Per source, the next statement that is reached much less often than before. Between the two lies the
+ * code to look at: the one is the last that ran as usual, the other should have followed.
+ */
+function lostSteps(now: Ways, before: Ways): Map<string, string> {
+  const most = new Map<string, number>();
+  const lost = new Map<string, string>();
+  const shareOf = (ways: Ways, row: TransitionCounts) => {
+    const count = ways.counts.get(`${row.service}>${row.from}>${row.to}`)?.traces ?? 0;
+    return count / Math.max(1, ways.statements.get(`${row.service}>${row.from}`)?.traces ?? 0);
+  };
+  for (const row of before.counts.values()) {
+    const source = `${row.service}>${row.from}`;
+    const drop = shareOf(before, row) - shareOf(now, row);
+    if (row.error || row.to === "" || drop < Math.max(LOST_SHARE, most.get(source) ?? 0)) continue;
+    most.set(source, drop);
+    lost.set(source, row.to);
+  }
+  return lost;
 }
 
 /** Sources after which many more requests end than before: what follows was never reached. */
@@ -159,6 +188,8 @@ interface Verdict {
   readonly score: number;
   readonly anomalous: boolean;
   readonly early: boolean;
+  /** The statement that no longer follows. */
+  readonly lost: string | undefined;
 }
 
 function draftOf(step: Step, verdict: Verdict, book: StatementBook): Draft {
@@ -167,9 +198,13 @@ function draftOf(step: Step, verdict: Verdict, book: StatementBook): Draft {
   const to = step.to === "" ? "the end of the request" : book.words(service, step.to);
   const times = `in ${step.now} of ${step.ofNow} traces, before in ${step.before} of ${step.ofBefore}`;
   const early = verdict.early && step.to !== "" ? " Requests end there." : "";
-  const summary = `After ${from} ${step.error ? "the error " : ""}${to} follows ${times}.${early}`;
+  const instead =
+    verdict.lost === undefined || verdict.lost === step.to
+      ? ""
+      : ` ${book.words(service, verdict.lost)} is missing.`;
+  const summary = `After ${from} ${step.error ? "the error " : ""}${to} follows ${times}.${instead}${early}`;
   const up = step.now * step.ofBefore > step.before * step.ofNow;
-  const located = [step.from, step.to].filter((part) => part.includes("#"));
+  const located = [step.from, verdict.lost ?? step.to].filter((part) => part.includes("#"));
   return {
     kind: "path_change",
     service,
@@ -194,6 +229,8 @@ function errorParts(step: Step, verdict: Verdict, book: StatementBook): Partial<
   const mentions = mentionsOf(words, book.text, step.service);
   return {
     resource: symptomOf(words)?.resource ?? "errors",
+    // A statement without a code location is the framework's report, not the service's own word.
+    ...(step.to.includes("#") ? {} : { templateId: clip(template.id, 64) }),
     template: clip(book.text.redact(template.template), 2_000),
     exemplars: exemplarsOf(template, book.text),
     ...(template.exception === undefined

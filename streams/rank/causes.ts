@@ -116,9 +116,13 @@ function locationOf(
     return peer === undefined ? undefined : `-> ${peer}`;
   }
   if (!["path", "errors", "text"].includes(leading.family.name)) return undefined;
-  const own = charges.filter(({ evidence }) => evidence.finding.service === service);
-  return own.find(({ evidence }) => evidence.finding.codeLocation !== undefined)?.evidence.finding
-    .codeLocation;
+  const located = charges.filter(
+    ({ evidence: { finding } }) =>
+      finding.service === service && finding.codeLocation !== undefined,
+  );
+  // A step through the code brackets the fault; a single line only reports it.
+  const step = located.find(({ family }) => family.name === "path");
+  return (step ?? located[0])?.evidence.finding.codeLocation;
 }
 
 /**

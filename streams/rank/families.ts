@@ -67,9 +67,8 @@ export function familyOf(finding: Finding): Family {
 
 function pathFamily(finding: Finding): Family {
   if (finding.resource === undefined) return OTHER_PATH;
-  // An error its own code foresees follows wrong data; a way cut short, or a framework's report of an
-  // exception, is a throw.
-  const foreseen =
-    finding.template !== undefined && finding.codeLocation?.includes(" -> ") === true;
+  // An error that a line of its own code reports follows wrong data; a way cut short, or a framework's
+  // report of an exception, is a throw.
+  const foreseen = finding.template !== undefined && finding.templateId === undefined;
   return foreseen && finding.exception === undefined ? WRONG_DATA : EXCEPTION;
 }

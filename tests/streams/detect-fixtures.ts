@@ -41,7 +41,7 @@ export class SummaryBuilder {
       counts.latencySumMs += times * options.latencyMs;
       counts.latencyMaxMs = Math.max(counts.latencyMaxMs, options.latencyMs);
     }
-    const id = `${service}/${options.logger ?? ""}/${message}`;
+    const id = Bun.hash(`${service}/${options.logger ?? ""}/${message}`).toString(16);
     const template = this.#templates.get(id) ?? {
       id,
       service,

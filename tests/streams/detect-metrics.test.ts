@@ -64,7 +64,10 @@ describe("detectMetrics", () => {
     const rules = (metric: string, now: number[]) =>
       detect([series("pay", metric, steady(0), now)]).findings.filter((one) => one.kind === "rule");
     expect(rules("jvm_memory", [90])).toEqual([]);
-    expect(rules("jvm_memory", [90.1])[0]).toMatchObject({ rule: "jvmMemoryPercentMax", anomalous: true });
+    expect(rules("jvm_memory", [90.1])[0]).toMatchObject({
+      rule: "jvmMemoryPercentMax",
+      anomalous: true,
+    });
     expect(rules("http_500_rate", [3, 12])[0]?.rule).toBe("http500PerMinuteMax");
     // The count covers a whole window, so only the last sample is this window's.
     expect(rules("http_500_count", [150, 20])).toEqual([]);

@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import {
   adjustedPs,
   commonScore,
+  fisherLeastP,
   fisherP,
   logGamma,
   median,
@@ -15,7 +16,10 @@ import {
 } from "../../streams/stats.ts";
 import { SEED } from "./detect-fixtures.ts";
 
-const values = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 50 });
+const values = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), {
+  minLength: 1,
+  maxLength: 50,
+});
 const count = fc.integer({ min: 0, max: 300 });
 
 describe("location and spread", () => {
@@ -76,7 +80,17 @@ describe("tests of counts", () => {
   test("Fisher's test: the lady tasting tea, four of four against none of four", () => {
     // Exact two-sided p is 2/70; mid-p gives the observed point half its weight on either side.
     expect(fisherP(4, 4, 0, 4)).toBeCloseTo(1 / 70, 10);
-    expect(fisherP(2, 4, 2, 4)).toBe(1);
+    expect(fisherP(2, 4, 2, 4)).toBeCloseTo(1, 10);
+  });
+
+  test("the least p of a table's margins is reached by its extreme tables", () => {
+    expect(fisherLeastP(4, 4, 4)).toBeCloseTo(fisherP(4, 4, 0, 4), 10);
+    const small = fc.integer({ min: 0, max: 30 });
+    const property = fc.property(small, small, small, small, (a, extraA, b, extraB) => {
+      const least = fisherLeastP(a + b, a + extraA, b + extraB);
+      expect(fisherP(a, a + extraA, b, b + extraB)).toBeGreaterThanOrEqual(least - 1e-9);
+    });
+    fc.assert(property, { seed: SEED });
   });
 
   test("Poisson: ten against none in equal exposure is a run of ten heads", () => {
@@ -107,7 +121,9 @@ describe("tests of counts", () => {
 
   test("more events above what is expected are never less surprising", () => {
     const property = fc.property(fc.integer({ min: 1, max: 100 }), count, (b, more) => {
-      expect(poissonP(b + more + 1, 1, b, 1)).toBeLessThanOrEqual(poissonP(b + more, 1, b, 1) + 1e-12);
+      expect(poissonP(b + more + 1, 1, b, 1)).toBeLessThanOrEqual(
+        poissonP(b + more, 1, b, 1) + 1e-12,
+      );
     });
     fc.assert(property, { seed: SEED });
   });
