@@ -2,7 +2,7 @@
 
 export interface CommandModule {
   /** Runs the command with the words after its name. Resolves with the exit code. */
-  run(argv: readonly string[], signal: AbortSignal): Promise<number>;
+  readonly run: (argv: readonly string[], signal: AbortSignal) => Promise<number>;
 }
 
 export interface Command {

@@ -127,7 +127,7 @@ class WindowReader {
     const onProgress = (progress: LogProgress) => {
       turn.progress(`${progress.rows} lines`, { part, ...progress });
     };
-    const { nowMs } = this.#options.clock;
+    const nowMs = () => this.#options.clock.nowMs();
     const summary = await summariseLogs(source, {
       window,
       miner: this.#miner,

@@ -1,5 +1,5 @@
 /** `petrel doctor`: is the configuration right, and does every system it names answer? */
-import { type Config, messageOf, PetrelError, silentLogger } from "../../core/mod.ts";
+import { type Config, messageOf, PetrelError, silentLogger, systemClock } from "../../core/mod.ts";
 import { CONFIG_OPTIONS, configFrom, readArgs } from "../args.ts";
 import { colour, oneLine } from "../render/text.ts";
 import {
@@ -57,7 +57,7 @@ async function checkNats(config: Config): Promise<string> {
 
 async function checkSplunk(config: Config, signal: AbortSignal): Promise<string> {
   const { index } = splunkDefaults(config);
-  const endMs = Math.floor(Date.parse(new Date().toISOString()) / 1000) * 1000;
+  const endMs = Math.floor(systemClock.nowMs() / 1000) * 1000;
   const window = { startMs: endMs - 60_000, endMs };
   const bounds = { rowsMax: 1, bytesMax: 64 * 1024 };
   const { rows } = await splunkClient(config).job({ index, window }, bounds, signal);

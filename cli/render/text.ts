@@ -12,7 +12,7 @@ const CODES = {
 export type Colour = keyof typeof CODES;
 
 export function isTerminal(): boolean {
-  return process.stdout.isTTY === true;
+  return process.stdout.isTTY;
 }
 
 export function colour(name: Colour, text: string): string {

@@ -3,7 +3,7 @@
  * included, and to a subset of SPL it evaluates truly; it is no Splunk and stores nothing.
  */
 import { type Context, Hono, type Next } from "hono";
-import { PetrelError } from "../../core/mod.ts";
+import { PetrelError, systemClock } from "../../core/mod.ts";
 import { type Gate, makeGate, messages, type SimAccess } from "./auth.ts";
 import { type BodyFault, type ExportGauge, exportBody, makeGauge } from "./export-body.ts";
 import { type Jobs, makeJobs } from "./jobs.ts";
@@ -213,7 +213,7 @@ function makeApp(parts: Parts, jobs: Jobs, requests: SimRequest[]): Hono<Env> {
 
 /** Starts the stand-in on 127.0.0.1. `stop` cuts what is still being read. */
 export function startSplunkSim(options: SplunkSimOptions): SplunkSim {
-  const nowMs = options.nowMs ?? (() => Date.now());
+  const nowMs = options.nowMs ?? (() => systemClock.nowMs());
   const parts: Parts = { options, nowMs, gauge: makeGauge(), running: { count: 0 } };
   const jobs = makeJobs(nowMs);
   const requests: SimRequest[] = [];

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { AUDIT_STREAM, type AuditRecord, packRecords, unpackRecords } from "../../a2a/mod.ts";
 import { startNats } from "../support/nats.ts";
 import { echo, openMesh, request, worker } from "./echo.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { headers } from "@nats-io/nats-core";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { METHODS, type Mesh } from "../../a2a/mod.ts";
 import { type NatsServer, startNats } from "../support/nats.ts";
 import { echo, openMesh, request, worker } from "./echo.ts";
