@@ -27,6 +27,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   const interrupt = () => stop.abort(new PetrelError("CANCELLED", "interrupted"));
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
+  // Whoever read our output is gone (`petrel demo | head`): stop as if interrupted, and clean up.
+  process.stdout.on("error", interrupt);
   try {
     const command = COMMANDS.find((one) => one.name === name);
     if (!command) throw unknownCommand(name);

@@ -42,7 +42,8 @@ export class InvestigationView {
         this.#verdict(event.verdict);
         break;
       case "explained":
-        this.#block(event.explanation.text, event.explanation.by);
+        // The statistics' words say again what the evidence lines said; a model's add to them.
+        if (event.llm.calls > 0) this.#block(event.explanation.text, event.explanation.by);
         for (const step of event.explanation.next.slice(0, 3))
           this.#indent(`next: ${oneLine(step, 160)}`);
         break;
@@ -77,7 +78,8 @@ export class InvestigationView {
       return;
     }
     const now = this.#nowMs();
-    if (event.data.done !== true && now - this.#shownAtMs < PROGRESS_EVERY_MS) return;
+    const routine = event.data.rows === undefined || now - this.#shownAtMs < PROGRESS_EVERY_MS;
+    if (event.data.done !== true && routine) return;
     this.#shownAtMs = now;
     this.#line(event.id, `… ${event.agent.padEnd(8)} ${words}`);
   }
