@@ -7,9 +7,12 @@ import { z } from "zod";
 import { messageOf, PetrelError } from "./errors.ts";
 import { parseDurationMs } from "./window.ts";
 
+/** A timer counts to 2^31 - 1 ms, nearly 25 days; a longer wait would end at once. */
+const DURATION_MS_MAX = 20 * 86_400_000;
+
 const Duration = z
   .string()
-  .refine(isDuration, "must be a duration such as 30s, 5m or 1h")
+  .refine(isDuration, "must be a duration such as 30s, 5m or 1h, at most 20d")
   .transform((text) => parseDurationMs(text));
 const Url = z.url({ protocol: /^https?$/ });
 const Name = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be letters, digits, "-" or "_"');
@@ -56,7 +59,8 @@ const Splunk = z
     timeout: Duration.default(240_000),
   })
   .refine(
-    (splunk) => splunk.token !== undefined || splunk.user !== undefined,
+    ({ token, user, password }) =>
+      token === undefined ? user !== undefined && password !== undefined : true,
     "needs a token, or user and password",
   );
 
@@ -66,20 +70,25 @@ const MetricQuery = z.strictObject({
   unit: z.string().max(40),
 });
 
-const Prometheus = z.strictObject({
-  url: Url,
-  token: Secret.optional(),
-  user: z.string().optional(),
-  password: Secret.optional(),
-  ca_file: Path.optional(),
-  timeout: Duration.default(30_000),
-  step: Duration.default(60_000),
-  range: Duration.default(120_000),
-  lookback: Duration.default(1_800_000),
-  service_labels: z.array(Label).min(1).default(["service", "application", "app", "job"]),
-  /** Beside the catalogue; one of the same `metric` replaces it. */
-  queries: z.array(MetricQuery).max(100).default([]),
-});
+const Prometheus = z
+  .strictObject({
+    url: Url,
+    token: Secret.optional(),
+    user: z.string().optional(),
+    password: Secret.optional(),
+    ca_file: Path.optional(),
+    timeout: Duration.default(30_000),
+    step: Duration.default(60_000),
+    range: Duration.default(120_000),
+    lookback: Duration.default(1_800_000),
+    service_labels: z.array(Label).min(1).default(["service", "application", "app", "job"]),
+    /** Beside the catalogue; one of the same `metric` replaces it. */
+    queries: z.array(MetricQuery).max(100).default([]),
+  })
+  .refine(
+    ({ user, password }) => (user === undefined) === (password === undefined),
+    "user and password go together",
+  );
 
 const Grafana = z.strictObject({
   url: Url,
@@ -140,7 +149,8 @@ const Mcp = z.strictObject({
   token: Secret.optional(),
 });
 
-const ConfigSchema = z.strictObject({
+/** The whole configuration; docs/configuration.md tells of every key. */
+export const ConfigSchema = z.strictObject({
   nats: Nats.prefault({}),
   splunk: Splunk.optional(),
   prometheus: Prometheus.optional(),
@@ -178,7 +188,7 @@ const DEFAULT_FILE = "petrel.yaml";
  */
 export function loadConfig(options: { file?: string; env?: Environment } = {}): Config {
   const env = options.env ?? process.env;
-  const named = options.file ?? env.PETREL_CONFIG;
+  const named = options.file ?? (env.PETREL_CONFIG || undefined);
   const file = named ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
   return parseConfig(file === undefined ? "" : readText(file), env, file ?? "configuration");
 }
@@ -222,7 +232,8 @@ export function llmEnvironment(env: Environment = process.env): Record<string, s
 
 function isDuration(text: string): boolean {
   try {
-    return parseDurationMs(text) > 0;
+    const ms = parseDurationMs(text);
+    return ms > 0 && ms <= DURATION_MS_MAX;
   } catch {
     return false;
   }
@@ -254,6 +265,9 @@ function readYaml(text: string, source: string): unknown {
   }
 }
 
+/** The schema is four levels deep; a YAML alias may hold itself. */
+const DEPTH_MAX = 20;
+
 /** Replaces `${NAME}` in every string; a name that is not set is an error that names the key. */
 function expand(
   value: unknown,
@@ -261,6 +275,13 @@ function expand(
   source: string,
   path: readonly string[],
 ): unknown {
+  if (path.length > DEPTH_MAX) {
+    const key = path.slice(0, 3).join(".");
+    throw new PetrelError("CONFIG_INVALID", `${source}: ${key}: nested too deeply`, {
+      path: key,
+      source,
+    });
+  }
   if (typeof value === "string") {
     return value.replace(/\$\{([A-Z_][A-Z0-9_]*)\}/g, (_match, name: string) => {
       const found = env[name];
@@ -288,7 +309,7 @@ function withEnvironment(value: unknown, env: Environment): unknown {
     if (!set) continue;
     const current = config[section];
     if (current !== undefined && (typeof current !== "object" || current === null)) continue;
-    const given = key === "servers" ? set.split(",") : set;
+    const given = key === "servers" ? set.split(",").map((server) => server.trim()) : set;
     config[section] = { [key]: given, ...current };
   }
   return config;

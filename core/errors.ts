@@ -84,8 +84,16 @@ export function isRetryable(error: unknown): boolean {
 
 /** The message of anything thrown, on one line, at most `charsMax` characters. */
 export function messageOf(error: unknown, charsMax = 500): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/\s+/g, " ").slice(0, charsMax);
+  return textOf(error).replace(/\s+/g, " ").slice(0, charsMax);
+}
+
+/** What is thrown may be anything: an object without a prototype, a message that is no string. */
+function textOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return "an error without a message";
+  }
 }
 
 /** Wraps what a library threw into the closed set; an error of ours passes through unchanged. */

@@ -1,8 +1,12 @@
 /**
  * Petrel's own log: JSON lines for programs, short coloured lines on a terminal.
  * Goes to standard error, so that standard output stays the answer.
- * Values under a key that names a secret are never written.
+ * Values under a key that names a secret are never written, at any depth; secrets inside a text, such as
+ * a URL's password, are redacted. What is logged may be hostile: it is bounded, and it cannot move a
+ * terminal's cursor or begin a line.
  */
+import { messageOf } from "./errors.ts";
+import { redact } from "./redact.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
@@ -30,20 +34,59 @@ export interface LoggerOptions {
   readonly nowMs?: () => number;
 }
 
-function safeValue(key: string, value: unknown): unknown {
+const TEXT_CHARS_MAX = 2_000;
+const ITEMS_MAX = 50;
+/** Parts of one value in all: 50 items of 50 items would be many. */
+const PARTS_MAX = 500;
+const DEPTH_MAX = 5;
+
+/** `value` as plain data without secrets; bounded, so that a value that holds itself ends. */
+function safeValue(key: string, value: unknown, depth = 0, room = { parts: PARTS_MAX }): unknown {
   if (SECRET_KEY.test(key)) return "[secret]";
+  if (typeof value === "string") return safeText(value);
+  if (typeof value === "bigint") return value.toString();
+  if (typeof value !== "object" || value === null) return value;
   if (value instanceof Error) {
     const code = "code" in value ? String(value.code) : value.name;
-    return { code, message: value.message.slice(0, 1000) };
+    return { code, message: safeText(messageOf(value, TEXT_CHARS_MAX)) };
   }
-  return value;
+  if (value instanceof Date || value instanceof URL) return safeText(value.toJSON());
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+  if (depth >= DEPTH_MAX || room.parts <= 0) return "[more]";
+  const entries = Object.entries(value).slice(0, ITEMS_MAX);
+  room.parts -= entries.length;
+  const safe = entries.map(
+    ([name, item]) => [name, safeValue(name, item, depth + 1, room)] as const,
+  );
+  return Array.isArray(value) ? safe.map(([, item]) => item) : Object.fromEntries(safe);
+}
+
+/** Cut after redacting, for half a secret is not recognised; cut before too, for the work is bounded. */
+function safeText(text: string): string {
+  return redact(text.slice(0, 4 * TEXT_CHARS_MAX)).slice(0, TEXT_CHARS_MAX);
+}
+
+/** Fields with a value; one that cannot be read, such as a getter that throws, is named as such. */
+function safeFields(...all: readonly LogFields[]): Record<string, unknown> {
+  const safe: Record<string, unknown> = {};
+  for (const fields of all) {
+    for (const key of Object.keys(fields)) {
+      try {
+        if (fields[key] !== undefined) safe[key] = safeValue(key, fields[key]);
+      } catch {
+        safe[key] = "[unreadable]";
+      }
+    }
+  }
+  return safe;
 }
 
 function prettyLine(level: LogLevel, event: string, fields: LogFields, nowMs: number): string {
   const time = new Date(nowMs).toISOString().slice(11, 23);
   const rest = Object.entries(fields)
     .map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`)
-    .join(" ");
+    .join(" ")
+    .replaceAll(/[\p{Cc}\u2028\u2029]/gu, " ");
   return `\x1b[90m${time}\x1b[0m \x1b[${COLOUR[level]}m${level.padEnd(5)}\x1b[0m ${event} \x1b[90m${rest}\x1b[0m\n`;
 }
 
@@ -56,10 +99,7 @@ export function makeLogger(options: LoggerOptions = {}, base: LogFields = {}): L
 
   const emit = (level: LogLevel, event: string, fields: LogFields = {}) => {
     if (RANK[level] < least) return;
-    const merged: Record<string, unknown> = {};
-    for (const [key, value] of Object.entries({ ...base, ...fields })) {
-      if (value !== undefined) merged[key] = safeValue(key, value);
-    }
+    const merged = safeFields(base, fields);
     const at = nowMs();
     write(
       pretty

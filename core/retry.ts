@@ -1,6 +1,6 @@
 /** Retries with capped, jittered backoff ("full jitter"), inside a deadline. */
 import type { Clock } from "./clock.ts";
-import { isRetryable, PetrelError } from "./errors.ts";
+import { asPetrelError, isRetryable, PetrelError } from "./errors.ts";
 
 export interface RetryPolicy {
   /** First wait, in milliseconds. */
@@ -23,7 +23,8 @@ export interface RetryOptions {
 
 /**
  * Runs `attempt` until it succeeds. Only errors that say `later` are tried again; the last error is
- * thrown as it came when attempts or time run out.
+ * thrown as it came when attempts or time run out. Throws DEADLINE_EXCEEDED when there was no time for
+ * one attempt, CANCELLED when the signal aborts between two (or its reason, if that is an error of ours).
  */
 export async function withRetry<T>(
   policy: RetryPolicy,
@@ -31,8 +32,11 @@ export async function withRetry<T>(
   attempt: (attemptNumber: number) => Promise<T>,
 ): Promise<T> {
   const random = options.random ?? Math.random;
+  let last: unknown = new PetrelError("DEADLINE_EXCEEDED", "no time was left for an attempt");
   for (let number = 1; ; number++) {
-    if (options.signal.aborted) throw new PetrelError("CANCELLED", "cancelled before an attempt");
+    if (options.signal.aborted) throw cancelled(options.signal);
+    // A sleep may end late, and a clock may be set.
+    if (options.clock.nowMs() >= options.deadlineMs) throw last;
     try {
       return await attempt(number);
     } catch (error) {
@@ -40,7 +44,20 @@ export async function withRetry<T>(
       const tooLate = options.clock.nowMs() + waitMs >= options.deadlineMs;
       if (!isRetryable(error) || number >= policy.attemptsMax || tooLate) throw error;
       options.onRetry?.(error, number, waitMs);
-      await options.clock.sleep(waitMs, options.signal);
+      last = error;
+      await sleep(waitMs, options);
     }
   }
+}
+
+async function sleep(waitMs: number, { clock, signal }: RetryOptions): Promise<void> {
+  try {
+    await clock.sleep(waitMs, signal);
+  } catch (error) {
+    throw signal.aborted ? cancelled(signal) : error;
+  }
+}
+
+function cancelled({ reason }: AbortSignal): PetrelError {
+  return asPetrelError(reason, "CANCELLED", "between two attempts");
 }

@@ -4,9 +4,20 @@
  */
 import { Task } from "@a2a-js/sdk";
 import type { KV } from "@nats-io/kv";
-import { isSubjectToken } from "../../core/mod.ts";
+import { z } from "zod";
+import { isSubjectToken, PetrelError } from "../../core/mod.ts";
 
 export const TASKS_BUCKET = "A2A_TASKS";
+
+const Stored = z.object({ task: z.unknown(), caller: z.string(), instance: z.string() });
+
+function readStored(text: string): z.infer<typeof Stored> {
+  try {
+    return Stored.parse(JSON.parse(text));
+  } catch (error) {
+    throw new PetrelError("PROTOCOL_VIOLATION", `${TASKS_BUCKET}: malformed snapshot`, {}, error);
+  }
+}
 
 export interface TaskSnapshot {
   readonly task: Task;
@@ -52,14 +63,10 @@ export class TaskStore {
     if (!isSubjectToken(taskId)) return undefined;
     const entry = await this.#kv.get(this.#key(taskId));
     if (entry?.operation !== "PUT") return undefined;
-    const value = entry.json<{ task: unknown; caller: string; instance: string }>();
-    if (value.caller !== caller) return undefined;
-    return {
-      task: Task.fromJSON(value.task),
-      caller: value.caller,
-      instance: value.instance,
-      revision: entry.revision,
-    };
+    const stored = readStored(entry.string());
+    if (stored.caller !== caller) return undefined;
+    const { instance } = stored;
+    return { task: Task.fromJSON(stored.task), caller, instance, revision: entry.revision };
   }
 
   #key(taskId: string): string {

@@ -89,3 +89,21 @@ test("a request without a reply subject is dropped, and nothing breaks", async (
   await mesh.nc.flush();
   expect(await mesh.transport("echo").sendMessage(request({}))).toHaveProperty("messageId");
 });
+
+test("junk on every other subject and key changes nothing", async () => {
+  const junk = new Uint8Array([0xff, 0x00, 0x7b]);
+  const control = await mesh.nc.request(`a2a.v1.ctl.worker.${mesh.instance}`, junk, {
+    timeout: 5_000,
+  });
+  expect(control.string()).toBe("unknown");
+  expect(
+    (await mesh.nc.request("a2a.v1.card.worker", junk, { timeout: 5_000 })).json(),
+  ).toHaveProperty("name", "worker");
+  await mesh.js.publish("audit.stranger.x", junk);
+  const tasks = await mesh.kvm.open("A2A_TASKS");
+  await tasks.put("worker.broken", junk);
+  expect((await ask("worker", "GetTask", rpc("GetTask", { id: "broken" }))).error?.code).toBe(
+    -32603,
+  );
+  expect(await mesh.transport("echo").sendMessage(request({}))).toHaveProperty("messageId");
+});
