@@ -25,9 +25,10 @@ export function conclude(
   const ranking = rankCauses(reports);
   const sources = Object.fromEntries(answered.map((source) => [source.agent, resultOf(source)]));
   const missing = answered.filter(({ answer }) => reportIn(answer) === undefined);
+  const complete = missing.length === 0 && answered.length >= record.sources.length;
   const anomalous = reports.some((report) => report.outcome === "anomalous");
   const best = ranking.causes[0];
-  const outcome = outcomeOf(anomalous, best !== undefined, missing.length > 0);
+  const outcome = outcomeOf(anomalous, best !== undefined, complete);
   const named = outcome === "incident" ? best : undefined;
   return {
     id: record.id,
@@ -43,9 +44,9 @@ export function conclude(
   };
 }
 
-function outcomeOf(anomalous: boolean, hasCause: boolean, missing: boolean): Outcome {
+function outcomeOf(anomalous: boolean, hasCause: boolean, complete: boolean): Outcome {
   if (anomalous && hasCause) return "incident";
-  if (anomalous || missing) return "inconclusive";
+  if (anomalous || !complete) return "inconclusive";
   return "quiet";
 }
 

@@ -43,15 +43,16 @@ export class Alarms {
     const { incident, fresh } = await this.#note(verdict);
     if (!fresh) return { kind: "suppressed", alarmId: incident.alarmId, windows: incident.windows };
     const alarm = alarmOf(incident, verdict, explanation);
-    if (await this.#send(alarm, signal)) await this.#markDelivered(incident);
+    await this.#noteDelivery(incident, await this.#send(alarm, signal));
     return { kind: "raised", alarm };
   }
 
-  async #markDelivered({ fingerprint, alarmId }: IncidentRecord): Promise<void> {
+  async #noteDelivery({ fingerprint, alarmId }: IncidentRecord, sent: boolean): Promise<void> {
+    const delivery = sent ? "delivered" : "undeliverable";
     for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt++) {
       const known = await this.#options.store.incident(fingerprint);
       if (known?.value.alarmId !== alarmId) return;
-      const written = { ...known.value, delivered: true };
+      const written = { ...known.value, delivery } as const;
       if (await this.#options.store.putIncident(written, known.revision)) return;
     }
   }
@@ -76,15 +77,19 @@ export class Alarms {
     verdict: Verdict,
   ): { incident: IncidentRecord; fresh: boolean } {
     // The same investigation again: its owner died before the alarm was known to be out.
-    if (known?.investigation === verdict.id) return { incident: known, fresh: !known.delivered };
+    if (known?.investigation === verdict.id)
+      return { incident: known, fresh: known.delivery !== "delivered" };
     if (known && this.#continues(known, verdict)) {
+      // An alarm that no sink took is said again by the next window, under the same id.
+      const again = known.delivery === "undeliverable";
       return {
         incident: {
           ...known,
+          delivery: again ? "pending" : known.delivery,
           lastWindow: later(known.lastWindow, verdict.window),
           windows: known.windows + 1,
         },
-        fresh: false,
+        fresh: again,
       };
     }
     const { service = "", mechanism = "" } = verdict.rootCause ?? {};
@@ -94,7 +99,7 @@ export class Alarms {
       service,
       mechanism,
       investigation: verdict.id,
-      delivered: false,
+      delivery: "pending",
       firstWindow: verdict.window,
       lastWindow: verdict.window,
       windows: 1,

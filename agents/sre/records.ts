@@ -100,9 +100,9 @@ export const IncidentRecord = z.strictObject({
   alarmId: Token,
   service: z.string(),
   mechanism: z.string(),
-  /** The investigation that raised it, and whether the alarm reached every sink. */
+  /** The investigation that raised it, and how far its alarm got. */
   investigation: Token,
-  delivered: z.boolean(),
+  delivery: z.enum(["pending", "delivered", "undeliverable"]),
   firstWindow: WindowJson,
   lastWindow: WindowJson,
   windows: z.number().int().min(1),

@@ -73,6 +73,9 @@ async function post(options: WebhookOptions, alarm: Alarm, signal: AbortSignal):
     });
   } catch (error) {
     signal.throwIfAborted();
+    const late = error instanceof Error && error.name === "TimeoutError";
+    const redirected = error instanceof Error && /redirect/i.test(`${error.name} ${error.message}`);
+    const code = redirected ? "QUERY_REFUSED" : late ? "DEADLINE_EXCEEDED" : "UNAVAILABLE";
     throw new PetrelError(
       "UNAVAILABLE",
       `webhook: ${messageOf(error)}`,

@@ -84,7 +84,7 @@ describe("one incident", () => {
     expect(taken.map(({ id }) => id)).toEqual([idOf(first) ?? ""]);
     const known = await store.incident(fingerprintOf(verdict("0")));
     expect(known?.value).toMatchObject({
-      delivered: true,
+      delivery: "delivered",
       windows: 10,
       firstWindow: windowAt(),
       lastWindow: windowAt(9 * WINDOW_MS),
@@ -150,7 +150,7 @@ describe("two processes", () => {
     expect(all.filter(({ kind }) => kind === "suppressed")).toHaveLength(3);
     expect(taken).toHaveLength(1);
     const known = await one.store.incident(fingerprintOf(verdict("0")));
-    expect(known?.value).toMatchObject({ windows: 4, delivered: true });
+    expect(known?.value).toMatchObject({ windows: 4, delivery: "delivered" });
   });
 
   test("the first died before its alarm was out: the second sends it under the same id", async () => {
@@ -180,7 +180,7 @@ describe("a sink that fails", () => {
     expect(new Set(tried.map(({ id }) => id)).size).toBe(1);
     expect(clock.naps).toHaveLength(2);
     expect(clock.naps[1]).toBeGreaterThan(clock.naps[0] ?? 0);
-    expect((await store.incident(fingerprintOf(verdict)))?.value.delivered).toBe(true);
+    expect((await store.incident(fingerprintOf(verdict)))?.value.delivery).toBe("delivered");
   });
 
   test("and says later for ever is given up, and the record says it is not delivered", async () => {
@@ -190,7 +190,7 @@ describe("a sink that fails", () => {
     expect((await alarms.raise(verdict, WORDS, never())).kind).toBe("raised");
     expect(tried.length).toBeGreaterThan(1);
     expect(tried.length).toBeLessThan(10);
-    expect((await store.incident(fingerprintOf(verdict)))?.value.delivered).toBe(false);
+    expect((await store.incident(fingerprintOf(verdict)))?.value.delivery).toBe("undeliverable");
   });
 
   test("and says never is tried once, and costs the other sinks nothing", async () => {
