@@ -4,12 +4,7 @@
  */
 import { hostname } from "node:os";
 import type { AgentCard } from "@a2a-js/sdk";
-import {
-  type JetStreamClient,
-  type JetStreamManager,
-  jetstream,
-  jetstreamManager,
-} from "@nats-io/jetstream";
+import { type JetStreamClient, type JetStreamManager, jetstream } from "@nats-io/jetstream";
 import { type KV, Kvm } from "@nats-io/kv";
 import type { ConnectionOptions, NatsConnection } from "@nats-io/nats-core";
 import { connect } from "nats";
@@ -28,12 +23,13 @@ import { Outbox } from "./audit/outbox.ts";
 import { ensureAuditStream } from "./audit/stream.ts";
 import { CARDS_BUCKET, Registry } from "./registry.ts";
 import { AgentServer } from "./server.ts";
-import { auditSubject, subjectToken } from "./subjects.ts";
+import { auditSubject, inboxPrefix, subjectToken } from "./subjects.ts";
 import { TASKS_BUCKET, TaskStore } from "./tasks/store.ts";
 import { NatsTransport } from "./transport.ts";
 
 /** Per-key features and the replication fixes the design relies on begin here. */
 const SERVER_VERSION_MIN = [2, 10] as const;
+const PAYLOAD_BYTES_MIN = 1024 * 1024;
 const TASK_TTL_MS = 7 * 86_400_000;
 const AUDIT_RETENTION_DAYS = 30;
 
@@ -117,9 +113,11 @@ export class Mesh {
     subjectToken(options.name, "name");
     const nc = await connectTo(options);
     try {
-      checkServerVersion(nc.info?.version ?? "0.0.0");
-      const jsm = await jetstreamManager(nc, { checkAPI: false });
-      const kvm = new Kvm(nc);
+      checkServer(nc.info?.version ?? "0.0.0", nc.info?.max_payload ?? 0);
+      // Else each bucket asks first whether JetStream is there; the calls below find out by themselves.
+      const js = jetstream(nc, { checkAPI: false });
+      const jsm = await js.jetstreamManager();
+      const kvm = new Kvm(js);
       const ttl = options.taskTtlMs ?? TASK_TTL_MS;
       const cardTtl = options.cardTtlMs ?? limits.CARD_TTL_MS;
       const [tasks, cards] = await Promise.all([
@@ -160,7 +158,7 @@ export class Mesh {
 
   /** Serves an agent from this process until `stop`, and keeps its card in the registry. */
   async serve(agent: AgentDefinition, options: { runningMax?: number } = {}): Promise<Serving> {
-    const card = cardOf(agent, this.nc.getServer());
+    const card = cardOf(agent, `nats://${this.nc.getServer()}`);
     const store = new TaskStore(this.#tasks, agent.name, this.instance);
     const { nc, outbox, clock, instance } = this;
     const log = this.log.with({ agent: agent.name });
@@ -234,6 +232,7 @@ async function connectTo(options: MeshOptions): Promise<NatsConnection> {
   const connection: ConnectionOptions & { tls?: MeshOptions["tls"] } = {
     servers: [...options.servers],
     name: `petrel-${options.name}`,
+    inboxPrefix: inboxPrefix(options.name),
     timeout: options.connectTimeoutMs ?? limits.CONNECT_TIMEOUT_MS,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
@@ -264,7 +263,15 @@ async function connectTo(options: MeshOptions): Promise<NatsConnection> {
   }
 }
 
-function checkServerVersion(version: string): void {
+/** The server must be new enough, and take the largest envelope with its headers. */
+function checkServer(version: string, payloadBytesMax: number): void {
+  if (payloadBytesMax < PAYLOAD_BYTES_MIN) {
+    throw new PetrelError(
+      "UNAVAILABLE",
+      `nats: the server's max_payload is ${payloadBytesMax}, at least ${PAYLOAD_BYTES_MIN} is needed`,
+      { system: "nats", limit: PAYLOAD_BYTES_MIN },
+    );
+  }
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const [majorMin, minorMin] = SERVER_VERSION_MIN;
   if (major > majorMin || (major === majorMin && minor >= minorMin)) return;

@@ -9,7 +9,7 @@ import { type Clock, limits, PetrelError } from "../core/mod.ts";
 import { requestHeaders } from "./call.ts";
 import { fromErrorEnvelope } from "./errors.ts";
 import { readEnvelope, violation } from "./frames.ts";
-import { FRAMES, type Frame, HEADER, rpcSubject } from "./subjects.ts";
+import { FRAMES, type Frame, HEADER, inboxPrefix, rpcSubject } from "./subjects.ts";
 import type { Call } from "./transport.ts";
 
 export interface ReceiveOptions {
@@ -34,7 +34,7 @@ export async function* receiveStream(
 ): AsyncGenerator<StreamResponse, void, undefined> {
   const { nc, call, agent, caller, body, signal, report } = options;
   signal?.throwIfAborted();
-  const inbox = createInbox();
+  const inbox = createInbox(inboxPrefix(caller));
   const sub = nc.subscribe(inbox);
   const watch = new Watchdog(options, () => sub.unsubscribe());
   try {

@@ -9,7 +9,7 @@ import { type Clock, formatTraceparent, type Logger, limits, PetrelError } from 
 import type { Outbox } from "./audit/outbox.ts";
 import type { CallInfo } from "./call.ts";
 import { toA2AError } from "./errors.ts";
-import { type Frame, HEADER, type Method } from "./subjects.ts";
+import { type Frame, HEADER, inboxPrefix, type Method } from "./subjects.ts";
 
 export interface ReplierOptions {
   readonly nc: NatsConnection;
@@ -53,9 +53,10 @@ export class Replier {
     await this.#report("response", id, body, frame);
   }
 
-  async stream(events: AsyncIterable<RpcMessage>): Promise<void> {
-    const { nc } = this.#options;
-    const probe = nc.subscribe(createInbox(), {
+  /** Sends every event and the end; false when the stream ended in an error. */
+  async stream(events: AsyncIterable<RpcMessage>): Promise<boolean> {
+    const { nc, agent } = this.#options;
+    const probe = nc.subscribe(createInbox(inboxPrefix(agent)), {
       callback: (_error, message) => {
         if (message.headers?.code === 503) this.#gone = true;
       },
@@ -64,6 +65,7 @@ export class Replier {
     try {
       for await (const event of events) await this.#frame("data", boundedBody(event));
       await this.#frame("end", "");
+      return true;
     } catch (error) {
       const envelope = {
         jsonrpc: "2.0",
@@ -71,6 +73,7 @@ export class Replier {
         error: toJsonRpcError(toA2AError(error)),
       } as const;
       await this.#frame("error", boundedBody(envelope));
+      return false;
     } finally {
       clearInterval(beat);
       probe.unsubscribe();

@@ -10,9 +10,10 @@ import { toJsonRpcError } from "@a2a-js/sdk/errors";
 import { JsonRpcTransportHandler, ServerCallContext, validateVersion } from "@a2a-js/sdk/server";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { type Service, Svcm } from "@nats-io/services";
-import { type Clock, type Logger, PetrelError } from "../core/mod.ts";
+import { type Clock, isSubjectToken, type Logger } from "../core/mod.ts";
 import type { AgentDefinition } from "./agent.ts";
 import type { Outbox } from "./audit/outbox.ts";
+import { MalformedEnvelope, readBody } from "./body.ts";
 import { type CallInfo, readCall } from "./call.ts";
 import { Replier } from "./reply.ts";
 import {
@@ -42,11 +43,15 @@ export interface ServeOptions {
 type RpcAnswer = Awaited<ReturnType<JsonRpcTransportHandler["handle"]>>;
 
 const CONTROL_TIMEOUT_MS = 5_000;
+/** Stands for a caller whose name is no name. */
+const UNNAMED = "unnamed";
 
 export class AgentServer {
   readonly #options: ServeOptions;
   readonly #handler: AgentHandler;
   readonly #rpc: JsonRpcTransportHandler;
+  /** Shown by `nats micro stats`, whose own figures end when a handler becomes asynchronous. */
+  readonly #measured = new Map<string, { answered: number; errors: number; seconds: number }>();
   #service: Service | undefined;
 
   constructor(options: ServeOptions) {
@@ -78,11 +83,12 @@ export class AgentServer {
         "card-subject": cardSubject(agent.name),
       },
       queue: agent.name,
+      statsHandler: async ({ subject }) => this.#measured.get(subject.split(".").at(-1) ?? "") ?? null,
     });
     for (const method of METHODS) {
       this.#service.addEndpoint(method, {
         subject: rpcEndpoint(agent.name, method),
-        handler: (_error, message) => void this.#serve(method, message),
+        handler: (_error, message) => void this.#timed(method, message),
       });
     }
     this.#service.addEndpoint("Card", {
@@ -102,13 +108,24 @@ export class AgentServer {
     await this.#handler.shutdown();
   }
 
-  async #serve(method: Method, message: Msg): Promise<void> {
+  async #timed(method: Method, message: Msg): Promise<void> {
+    const startedMs = this.#options.clock.nowMs();
+    const ok = await this.#serve(method, message);
+    const sum = this.#measured.get(method) ?? { answered: 0, errors: 0, seconds: 0 };
+    sum.answered++;
+    if (!ok) sum.errors++;
+    sum.seconds += (this.#options.clock.nowMs() - startedMs) / 1000;
+    this.#measured.set(method, sum);
+  }
+
+  /** Answers one request; false when the answer was an error. Never rejects. */
+  async #serve(method: Method, message: Msg): Promise<boolean> {
     const { clock, log, agent, instance, outbox, nc } = this.#options;
     const caller = callerOf(message.subject);
-    const call = readCall(caller, message.headers, clock);
+    const call = readCall(isSubjectToken(caller) ? caller : UNNAMED, message.headers, clock);
     if (!message.reply) {
       log.warn("rpc.no_reply_subject", { caller, method });
-      return;
+      return false;
     }
     const replier = new Replier({
       nc,
@@ -122,22 +139,24 @@ export class AgentServer {
       to: message.reply,
     });
     try {
-      const { text, id } = readBody(message.data, method);
+      const { text, id } = readBody(message.data, method, caller);
       replier.rpcId = id;
       await replier.received(text);
       const answer = await this.#handle(text, id, call);
-      if (Symbol.asyncIterator in answer) await replier.stream(answer);
-      else await replier.unary(answer);
+      if (Symbol.asyncIterator in answer) return await replier.stream(answer);
+      await replier.unary(answer);
+      return answer.error === undefined;
     } catch (error) {
       const known = error instanceof MalformedEnvelope;
       if (known) await replier.received(error.raw);
       else log.error("rpc.failed", { caller, method, error });
-      const id = known ? error.id : replier.rpcId;
+      const id = known ? error.rpcId : replier.rpcId;
       await replier.unary({
         jsonrpc: "2.0",
         id,
         error: known ? { code: error.rpcCode, message: error.message } : toJsonRpcError(error),
       });
+      return false;
     }
   }
 
@@ -180,51 +199,4 @@ export class AgentServer {
       return false;
     }
   }
-}
-
-/** An envelope that never reaches the handler. */
-class MalformedEnvelope extends PetrelError {
-  readonly rpcCode: number;
-  readonly id: string | number | null;
-  readonly raw: string;
-
-  constructor(rpcCode: number, message: string, raw: string, id: string | number | null = null) {
-    super("PROTOCOL_VIOLATION", message);
-    this.rpcCode = rpcCode;
-    this.raw = raw;
-    this.id = id;
-  }
-}
-
-const PARSE_ERROR = -32700;
-const INVALID_REQUEST = -32600;
-const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
-
-/** The body's text and its JSON-RPC id; the method must be the one the subject names. */
-function readBody(data: Uint8Array, method: Method): { text: string; id: string | number | null } {
-  let text: string;
-  try {
-    text = strictUtf8.decode(data);
-  } catch {
-    throw new MalformedEnvelope(
-      PARSE_ERROR,
-      "body: not UTF-8",
-      Buffer.from(data).toString("base64"),
-    );
-  }
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    throw new MalformedEnvelope(PARSE_ERROR, "body: not JSON", text);
-  }
-  if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    throw new MalformedEnvelope(INVALID_REQUEST, "body: not a JSON-RPC object", text);
-  }
-  const { id = null, method: named } = body as { id?: unknown; method?: unknown };
-  const rpcId = typeof id === "string" || typeof id === "number" ? id : null;
-  if (named !== method) {
-    throw new MalformedEnvelope(INVALID_REQUEST, `method: the subject says ${method}`, text, rpcId);
-  }
-  return { text, id: rpcId };
 }

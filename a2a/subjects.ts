@@ -79,6 +79,11 @@ export function cardSubject(agent: string): string {
   return `a2a.v1.card.${subjectToken(agent, "agent")}`;
 }
 
+/** Where the answers to `name` come in. Permissions let nobody else listen there. */
+export function inboxPrefix(name: string): string {
+  return `a2a.v1.reply.${subjectToken(name, "name")}`;
+}
+
 /** Where a process reports envelopes. Captured by the AUDIT stream, apart from every RPC subject. */
 export function auditSubject(agent: string, instance: string): string {
   return `audit.${subjectToken(agent, "agent")}.${subjectToken(instance, "instance")}`;

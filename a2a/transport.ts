@@ -27,6 +27,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import {
   type Clock,
   formatTraceparent,
+  limits,
   newId,
   newTrace,
   PetrelError,
@@ -287,9 +288,17 @@ function newCall(method: Method, options: RequestOptions | undefined): Call {
   };
 }
 
-/** The envelope's id is the JSON-RPC id too: an answer that bears another one is not ours. */
+/**
+ * The envelope's id is the JSON-RPC id too: an answer that bears another one is not ours. A body that
+ * is too large is refused here, before anybody hears of it.
+ */
 function requestBody(call: Call, params: unknown): string {
-  return JSON.stringify({ jsonrpc: "2.0", id: call.envelopeId, method: call.method, params });
+  const body = JSON.stringify({ jsonrpc: "2.0", id: call.envelopeId, method: call.method, params });
+  const bytes = Buffer.byteLength(body);
+  if (bytes <= limits.ENVELOPE_BYTES_MAX) return body;
+  throw new PetrelError("TOO_LARGE", `${call.method}: the request has ${bytes} bytes`, {
+    limit: limits.ENVELOPE_BYTES_MAX,
+  });
 }
 
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -61,4 +61,16 @@ function report(error: unknown): number {
   return 70;
 }
 
-if (import.meta.main) process.exit(await main(process.argv.slice(2)));
+/** Resolves when what was written is out: a pipe takes its time, and `exit` does not wait for it. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once("error", () => resolve());
+    stream.write("", () => resolve());
+  });
+}
+
+if (import.meta.main) {
+  const code = await main(process.argv.slice(2));
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  process.exit(code);
+}

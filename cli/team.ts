@@ -12,7 +12,15 @@ import {
 } from "../agents/mod.ts";
 import { readAudit, type Tally, tallyAudit } from "../bridge/mod.ts";
 import type { Config, Logger } from "../core/mod.ts";
-import { configuredSources, llmOf, type ServedSre, serveEvidence, serveSre } from "./wire.ts";
+import {
+  configuredSources,
+  EVIDENCE_ROLES,
+  type EvidenceRole,
+  llmOf,
+  type ServedSre,
+  serveEvidence,
+  serveSre,
+} from "./wire.ts";
 
 export interface Team {
   readonly sre: SreAgent;
@@ -25,7 +33,7 @@ export interface Team {
 
 export interface TeamOptions {
   /** Evidence agents started here; none when those in the mesh are to be used. */
-  readonly evidence: readonly ("splunk" | "metrics")[];
+  readonly evidence: readonly EvidenceRole[];
   readonly onEvent?: (event: SreEvent) => void;
   readonly llm?: Llm;
 }
@@ -35,7 +43,10 @@ const DRAIN_MS = 10_000;
 export async function startTeam(config: Config, log: Logger, options: TeamOptions): Promise<Team> {
   const llm = options.llm ?? llmOf(config);
   const { onEvent } = options;
+  const named = config.splunk !== undefined || config.prometheus !== undefined;
   const wiring = {
+    // An SRE agent that is told of no system asks every evidence agent there may be.
+    sources: named ? configuredSources(config) : EVIDENCE_ROLES,
     sinks: sinksOf(config),
     ...(llm ? { llm } : {}),
     ...(onEvent ? { onEvent } : {}),
@@ -73,7 +84,7 @@ function teamOf(served: ServedSre, evidence: readonly Mesh[], llm: string | unde
 }
 
 /** The evidence agents to start here. */
-export function evidenceHere(config: Config, remote: boolean): ("splunk" | "metrics")[] {
+export function evidenceHere(config: Config, remote: boolean): EvidenceRole[] {
   return remote ? [] : configuredSources(config);
 }
 

@@ -78,7 +78,7 @@ export function investigationsOf(mesh: Mesh): Promise<KV> {
 /** Serves one evidence agent on its own connection, so that it has a name of its own in every subject. */
 export async function serveEvidence(
   config: Config,
-  role: "splunk" | "metrics",
+  role: EvidenceRole,
   log: Logger,
 ): Promise<Mesh> {
   const mesh = await openMesh(config, role, log);
@@ -104,6 +104,8 @@ export interface ServedSre {
 }
 
 export interface SreWiring {
+  /** The agents asked about every window. */
+  readonly sources: readonly EvidenceRole[];
   readonly sinks: readonly AlarmSink[];
   readonly llm?: Llm;
   readonly onEvent?: (event: SreEvent) => void;
@@ -116,7 +118,6 @@ export async function serveSre(config: Config, log: Logger, wiring: SreWiring): 
     mesh,
     kv: await investigationsOf(mesh),
     log: mesh.log.with({ agent: "sre" }),
-    sources: configuredSources(config),
     timeoutMs: config.sre.timeout,
     baselineWindows: config.sre.baseline_windows,
     inFlightMax: config.sre.in_flight_max,
@@ -138,9 +139,13 @@ export async function serveSre(config: Config, log: Logger, wiring: SreWiring): 
   };
 }
 
-/** The evidence agents whose systems are configured. */
-export function configuredSources(config: Config): ("splunk" | "metrics")[] {
-  const sources: ("splunk" | "metrics")[] = [];
+/** The roles that read a system, and so have to be configured where they run. */
+export const EVIDENCE_ROLES = ["splunk", "metrics"] as const;
+export type EvidenceRole = (typeof EVIDENCE_ROLES)[number];
+
+/** The evidence agents whose systems are configured. Throws CONFIG_INVALID when there is none. */
+export function configuredSources(config: Config): EvidenceRole[] {
+  const sources: EvidenceRole[] = [];
   if (config.splunk) sources.push("splunk");
   if (config.prometheus) sources.push("metrics");
   if (sources.length > 0) return sources;

@@ -11,6 +11,7 @@ import {
   type StreamResponse,
   type Task,
   TaskState,
+  type TaskStatus,
 } from "@a2a-js/sdk";
 import {
   RequestMalformedError,
@@ -182,7 +183,7 @@ export class AgentHandler implements A2ARequestHandler {
     const live = new LiveTask({ message, caller: call.caller, clock });
     this.#running.set(live.task.id, live);
     try {
-      await store.save(live.task, call.caller);
+      live.revision = await store.create(live.task, call.caller);
     } catch (error) {
       this.#running.delete(live.task.id);
       throw toA2AError(new PetrelError("UNAVAILABLE", "tasks cannot be stored now", {}, error));
@@ -203,13 +204,19 @@ export class AgentHandler implements A2ARequestHandler {
       },
     );
     // Stored before anybody is told: whoever hears of the end finds it on every replica.
-    await this.#options.store
-      .save({ ...live.task, status }, live.caller)
-      .catch((error: unknown) => {
-        turn.log.error("task.not_stored", { error });
-      });
+    await this.#storeEnd(live, status, turn);
     live.finish(status);
     this.#running.delete(live.task.id);
+  }
+
+  async #storeEnd(live: LiveTask, status: TaskStatus, turn: Turn): Promise<void> {
+    const task = { ...live.task, status };
+    try {
+      const stored = await this.#options.store.end(task, live.caller, live.revision);
+      if (!stored) turn.log.warn("task.ended_elsewhere");
+    } catch (error) {
+      turn.log.error("task.not_stored", { error });
+    }
   }
 
   async #runTurn(turn: Turn): Promise<TurnResult> {

@@ -86,6 +86,8 @@ export class LiveTask {
   readonly task: Task;
   readonly caller: string;
   readonly abort = new AbortController();
+  /** Of its first snapshot in KV. */
+  revision = 0;
   /** Resolves with the task once it is terminal. Never rejects. */
   readonly ended: Promise<Task>;
   readonly #watchers = new Set<Watcher>();

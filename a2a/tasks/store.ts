@@ -39,10 +39,15 @@ export class TaskStore {
     this.#instance = instance;
   }
 
-  /** Writes the snapshot of a task this replica runs. */
-  async save(task: Task, caller: string): Promise<void> {
+  /** Writes the first snapshot of a task this replica runs; resolves with its revision. */
+  create(task: Task, caller: string): Promise<number> {
     const value = { task: Task.toJSON(task), caller, instance: this.#instance };
-    await this.#kv.put(this.#key(task.id), JSON.stringify(value));
+    return this.#kv.create(this.#key(task.id), JSON.stringify(value));
+  }
+
+  /** Writes the last one over its first; false when somebody ended the task in between. */
+  end(task: Task, caller: string, revision: number): Promise<boolean> {
+    return this.replace({ task, caller, instance: this.#instance, revision }, task);
   }
 
   /** Replaces a snapshot only if nobody wrote it since; false when somebody did. */

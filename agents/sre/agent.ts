@@ -5,9 +5,9 @@
 import type { KV } from "@nats-io/kv";
 import type { AgentDefinition, Mesh, Turn, TurnResult } from "../../a2a/mod.ts";
 import { type Logger, newId, PetrelError, type Window, windowId } from "../../core/mod.ts";
-import { type LogQuerySpec, readRequest, toWindow } from "../protocol.ts";
+import { readRequest, toWindow } from "../protocol.ts";
 import { ReplyDesk } from "../replies.ts";
-import { Coordinator } from "./coordinator.ts";
+import { Coordinator, type Opening } from "./coordinator.ts";
 import type { SreEvent } from "./events.ts";
 import { Explainer, type Llm } from "./explainer.ts";
 import { type AlarmSink, Alarms } from "./incidents.ts";
@@ -33,7 +33,12 @@ export interface SreAgentOptions {
   readonly onEvent?: (event: SreEvent) => void;
 }
 
+/** What may differ from the agent's own settings; `id` names the investigation, once. */
+export type InvestigateOptions = Partial<Omit<Opening, "window">>;
+
 const OWNERS_MAX = 5;
+/** Kept back of a caller's patience, to answer within it. */
+const ANSWER_MS = 500;
 
 export class SreAgent {
   readonly #options: SreAgentOptions;
@@ -100,18 +105,14 @@ export class SreAgent {
     this.#desk.stop();
   }
 
-  /** Investigates one window now. `once`: under the window's own id, so only one SRE agent does. */
-  investigate(
-    window: Window,
-    options: { baseline?: readonly Window[]; query?: LogQuerySpec; once?: boolean } = {},
-  ): Promise<Verdict | undefined> {
-    const baseline = options.baseline ?? windowsBefore(window, this.#options.baselineWindows);
-    const id = options.once ? windowId(window) : `${windowId(window)}-${newId().slice(-12)}`;
+  /** Investigates one window now. Undefined when the id is taken: somebody investigates it already. */
+  investigate(window: Window, options: InvestigateOptions = {}): Promise<Verdict | undefined> {
+    const { baseline, ...rest } = options;
     return this.#coordinator.investigate({
+      id: `${windowId(window)}-${newId().slice(-12)}`,
+      ...rest,
       window,
-      baseline,
-      id,
-      ...(options.query ? { query: options.query } : {}),
+      baseline: baseline ?? windowsBefore(window, this.#options.baselineWindows),
     });
   }
 
@@ -119,7 +120,7 @@ export class SreAgent {
   async watch(schedule: Omit<ScheduleOptions, "clock">, signal: AbortSignal): Promise<void> {
     const { mesh, log } = this.#options;
     for await (const window of windowsAsTheyEnd({ clock: mesh.clock, ...schedule }, signal)) {
-      this.investigate(window, { once: true }).catch((error: unknown) => {
+      this.investigate(window, { id: windowId(window) }).catch((error: unknown) => {
         if (!signal.aborted) log.error("window.failed", { windowId: windowId(window), error });
       });
     }
@@ -150,13 +151,15 @@ export class SreAgent {
   }
 
   async #answer(turn: Turn): Promise<TurnResult> {
-    const request = readRequest(turn.data);
-    const baseline = request.baseline.map(toWindow);
-    const verdict = await this.investigate(toWindow(request.window), {
-      ...(baseline.length > 0 ? { baseline } : {}),
-      ...(request.query ? { query: request.query } : {}),
+    const { investigation: id, window, baseline, query } = readRequest(turn.data);
+    const verdict = await this.investigate(toWindow(window), {
+      id,
+      trace: turn.trace,
+      timeoutMs: turn.deadlineMs - this.#options.mesh.clock.nowMs() - ANSWER_MS,
+      ...(baseline.length > 0 ? { baseline: baseline.map(toWindow) } : {}),
+      ...(query ? { query } : {}),
     });
-    if (!verdict) throw new PetrelError("CONFLICT", "another investigation has this id");
+    if (!verdict) throw new PetrelError("CONFLICT", `investigation ${id} is there already`);
     turn.artifact("verdict", verdict);
     return { kind: "completed", text: verdict.outcome };
   }

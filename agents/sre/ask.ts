@@ -10,6 +10,7 @@ import {
   type Clock,
   isRetryable,
   type Logger,
+  limits,
   PetrelError,
   type TraceContext,
 } from "../../core/mod.ts";
@@ -38,6 +39,8 @@ export type Answer =
 
 const FIRST_WAIT_MS = 100;
 const WAIT_MS_MAX = 2_000;
+/** An agent that nobody serves for this long has failed; a replica that restarts is back sooner. */
+const ABSENT_MS_MAX = limits.CARD_TTL_MS;
 /** How long the end of a stream is awaited once its reply is there. */
 const TAIL_MS_MAX = 1_000;
 
@@ -72,6 +75,7 @@ export async function askForEvidence(options: AskOptions): Promise<Answer> {
 /** Sends the request until an agent has dealt with it or says that asking again is pointless. */
 async function keepAsking(options: AskOptions, key: string, deadlineMs: number): Promise<Answer> {
   const { clock, signal, log, agent, request, desk } = options;
+  let absentSinceMs: number | undefined;
   for (let attempt = 1; ; attempt++) {
     if (attempt > 1) {
       const reply = await desk.find(key);
@@ -89,7 +93,10 @@ async function keepAsking(options: AskOptions, key: string, deadlineMs: number):
       );
     } catch (error) {
       signal.throwIfAborted();
-      if (!isRetryable(error)) {
+      const absent = error instanceof PetrelError && error.code === "UNAVAILABLE";
+      absentSinceMs = absent ? (absentSinceMs ?? clock.nowMs()) : undefined;
+      const gone = absent && clock.nowMs() - (absentSinceMs ?? 0) >= ABSENT_MS_MAX;
+      if (gone || !isRetryable(error)) {
         return {
           kind: "failed",
           error: asPetrelError(error, "PROTOCOL_VIOLATION", `agent "${agent}"`),

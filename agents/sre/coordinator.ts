@@ -13,6 +13,7 @@ import {
   newTrace,
   PetrelError,
   parseTraceparent,
+  type TraceContext,
   type Window,
   windowId,
   windowToJson,
@@ -50,6 +51,10 @@ export interface Opening {
   readonly query?: LogQuerySpec;
   /** Default: the window's own id, so that a window is investigated once. */
   readonly id?: string;
+  /** The trace of whoever asked; default: a new one. */
+  readonly trace?: TraceContext;
+  /** How long whoever asked will wait; never more than the agent's own timeout. */
+  readonly timeoutMs?: number;
 }
 
 /** Everything about an investigation that is its own, in one place. */
@@ -228,11 +233,11 @@ export class Coordinator {
       baseline: opening.baseline.map(windowToJson),
       ...(opening.query ? { query: opening.query } : {}),
       sources: sources.map((agent) => ({ agent, messageId: newId() })),
-      timeoutMs,
+      timeoutMs: Math.max(1, Math.min(timeoutMs, Math.floor(opening.timeoutMs ?? timeoutMs))),
       state: "open",
       owner: mesh.instance,
       owners: 1,
-      traceparent: formatTraceparent(newTrace()),
+      traceparent: formatTraceparent(opening.trace ?? newTrace()),
       openedAt: new Date(mesh.clock.nowMs()).toISOString(),
     };
   }

@@ -87,7 +87,7 @@ export class Alarms {
           ...known,
           delivery: again ? "pending" : known.delivery,
           lastWindow: later(known.lastWindow, verdict.window),
-          windows: known.windows + 1,
+          windows: known.windows + (isLast(known, verdict) ? 0 : 1),
         },
         fresh: again,
       };
@@ -144,6 +144,11 @@ export class Alarms {
     }
     return false;
   }
+}
+
+/** The incident's last window, looked at again. */
+function isLast({ lastWindow }: IncidentRecord, { window }: Verdict): boolean {
+  return lastWindow.start === window.start && lastWindow.end === window.end;
 }
 
 /** The same cause in the same place is the same incident. */

@@ -76,11 +76,6 @@ async function post(options: WebhookOptions, alarm: Alarm, signal: AbortSignal):
     const late = error instanceof Error && error.name === "TimeoutError";
     const redirected = error instanceof Error && /redirect/i.test(`${error.name} ${error.message}`);
     const code = redirected ? "QUERY_REFUSED" : late ? "DEADLINE_EXCEEDED" : "UNAVAILABLE";
-    throw new PetrelError(
-      "UNAVAILABLE",
-      `webhook: ${messageOf(error)}`,
-      { system: "webhook" },
-      error,
-    );
+    throw new PetrelError(code, `webhook: ${messageOf(error)}`, { system: "webhook" }, error);
   }
 }

@@ -24,7 +24,8 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     );
   }
   if (verb !== "tail" && verb !== "tally") {
-    throw new PetrelError("USAGE", `petrel audit "${verb.slice(0, 60)}": use tail or tally`);
+    const words = verb === "" ? "say what:" : `cannot "${verb.slice(0, 60)}":`;
+    throw new PetrelError("USAGE", `petrel audit ${words} tail or tally`);
   }
   const fromSeq = values.from === undefined ? undefined : sequence(values.from);
   const mesh = await openMesh(configFrom(values), "cli", silentLogger);

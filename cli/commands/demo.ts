@@ -15,8 +15,8 @@ import { DEMO_WINDOWS } from "../demo/windows.ts";
 import { startWorld, type World } from "../demo/world.ts";
 import { commandLogger, makeOutput, type Output } from "../output.ts";
 import { colour, count, seconds } from "../render/text.ts";
+import { unlessStopped, untilStopped } from "../signals.ts";
 import { startTeam, type Team } from "../team.ts";
-import { unlessStopped } from "./investigate.ts";
 
 const OPTIONS = {
   json: { type: "boolean" },
@@ -53,7 +53,11 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   output.line(headline(world, team));
   const results = await investigateAll(world, team, signal);
   const ok = await summarise(results, team, output, startedMs, signal);
-  if (values.stay && !values.json) await stay(world, output, signal);
+  if (values.stay) await stay(world, output, signal);
+  else
+    output.line(
+      "try: petrel demo --stay, and in another terminal: petrel agents · petrel audit tail",
+    );
   return ok ? 0 : 1;
 }
 
@@ -122,9 +126,6 @@ async function summarise(
       ),
     );
   }
-  output.line(
-    "try: petrel demo --stay, and in another terminal: petrel agents · petrel audit tail · nats micro ls",
-  );
   output.result(verdicts, tally.envelopes);
   return wrong.length === 0 && tally.halfReported === 0 && tally.malformedPacks === 0;
 }
@@ -147,10 +148,15 @@ function standInLlm(stack: AsyncDisposableStack) {
   return makeLlm({ openaiApiKey: "demo", openaiBaseUrl: `${sim.url}/v1`, openaiModel: "stand-in" });
 }
 
+/** Keeps the world up, and says how to look at it. */
 async function stay(world: World, output: Output, signal: AbortSignal): Promise<void> {
-  output.line(`\nstaying: NATS at ${world.natsUrl}; Ctrl-C ends it`);
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  const { splunk, prometheus, grafana } = world.config;
+  output.line(`
+staying until Ctrl-C
+  NATS        ${world.natsUrl}
+  Prometheus  ${prometheus?.url}
+  Splunk      ${splunk?.url}   (stand-in, SPLUNK_TOKEN=${splunk?.token})
+  Grafana     ${grafana?.url}   (stand-in, GRAFANA_TOKEN=${grafana?.token})
+try: petrel agents · petrel audit tail · nats micro ls · nats kv ls PETREL_INVESTIGATIONS`);
+  await untilStopped(signal);
 }

@@ -1,7 +1,8 @@
 /** `petrel investigate`: one window, now, against the configured systems. */
-import { PetrelError, parseInstantMs, type Window } from "../../core/mod.ts";
+import { ERROR_CODES, PetrelError, parseInstantMs, type Window } from "../../core/mod.ts";
 import { CONFIG_OPTIONS, configFrom, readArgs } from "../args.ts";
 import { commandLogger, makeOutput } from "../output.ts";
+import { unlessStopped } from "../signals.ts";
 import { evidenceHere, startTeam } from "../team.ts";
 
 const OPTIONS = {
@@ -12,6 +13,9 @@ const OPTIONS = {
   json: { type: "boolean" },
   remote: { type: "boolean" },
 } as const;
+
+/** A system was away, so there is no saying: the exit code of a system that is away. */
+const INCONCLUSIVE = ERROR_CODES.UNAVAILABLE.exitCode;
 
 export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const { values } = readArgs(argv, OPTIONS);
@@ -35,7 +39,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     if (!verdict) throw new PetrelError("CONFLICT", "another SRE agent took this investigation");
     const { envelopes } = await team.tally(signal);
     output.result([verdict], envelopes);
-    return 0;
+    return verdict.outcome === "inconclusive" ? INCONCLUSIVE : 0;
   } finally {
     output.end();
     await team.stop();
@@ -49,14 +53,4 @@ function windowOf(from: string | undefined, to: string | undefined, what: string
   if (window.startMs >= window.endMs)
     throw new PetrelError("USAGE", `${what}: the start must be before the end`);
   return window;
-}
-
-/** The work's result, or the signal's reason as soon as it aborts. */
-export async function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const stopped = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
-  stopped.catch(() => {});
-  signal.throwIfAborted();
-  return Promise.race([work, stopped]);
 }

@@ -10,6 +10,7 @@ import {
 } from "../../mcp/mod.ts";
 import { CONFIG_OPTIONS, configFrom, readArgs } from "../args.ts";
 import { commandLogger } from "../output.ts";
+import { untilStopped } from "../signals.ts";
 import { VERSION } from "../version.ts";
 import { grafanaClient, prometheusClient, splunkClient, splunkDefaults } from "../wire.ts";
 
@@ -46,7 +47,7 @@ async function serveHttp(
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new PetrelError("USAGE", `--port "${portText}" is not a port`);
   const local = host === "127.0.0.1" || host === "localhost";
-  const app = makeMcpHttpApp(tools, {
+  const app = await makeMcpHttpApp(tools, {
     ...options,
     ...(token === undefined ? {} : { token }),
     ...(local ? {} : { hosts: [host] }),
@@ -56,10 +57,7 @@ async function serveHttp(
     url: `http://${host}:${server.port}/mcp`,
     tools: tools.length,
   });
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  await untilStopped(signal);
   await server.stop(true);
   return 0;
 }

@@ -3,6 +3,7 @@ import type { SreEvent } from "../../agents/mod.ts";
 import { type Config, type Logger, PetrelError, parseDurationMs } from "../../core/mod.ts";
 import { CONFIG_OPTIONS, configFrom, readArgs } from "../args.ts";
 import { commandLogger } from "../output.ts";
+import { untilStopped } from "../signals.ts";
 import { startTeam } from "../team.ts";
 import { configuredSources, ROLES, type Role, serveEvidence } from "../wire.ts";
 
@@ -20,10 +21,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   const log = commandLogger(config.log.level);
   const stop = await start(config, log, roles, everyMs, signal);
   log.info("up", { roles: roles.join(",") });
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  await untilStopped(signal);
   log.info("down");
   await stop();
   return 0;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { headers } from "@nats-io/nats-core";
 import * as fc from "fast-check";
-import { METHODS, type Mesh } from "../../a2a/mod.ts";
+import { METHODS, type Mesh, unpackRecords } from "../../a2a/mod.ts";
 import { type NatsServer, startNats } from "../support/nats.ts";
 import { echo, openMesh, request, worker } from "./echo.ts";
 
@@ -88,6 +88,32 @@ test("a request without a reply subject is dropped, and nothing breaks", async (
   mesh.nc.publish("a2a.v1.rpc.echo.stranger.SendMessage", "junk");
   await mesh.nc.flush();
   expect(await mesh.transport("echo").sendMessage(request({}))).toHaveProperty("messageId");
+});
+
+test("what is too large to answer or to audit is refused, and the audit goes on", async () => {
+  const big = new Uint8Array(1_000_000).fill(0xff);
+  for (let n = 0; n < 6; n++)
+    expect((await ask("worker", "GetTask", big)).error?.code).toBe(-32600);
+  const nonUtf8 = big.subarray(0, 900_000);
+  for (let n = 0; n < 6; n++)
+    expect((await ask("worker", "GetTask", nonUtf8)).error?.code).toBe(-32700);
+  await mesh.outbox.drain(5_000);
+  const call = mesh.transport("echo").sendMessage(request({}, { text: "x".repeat(1_200_000) }));
+  await expect(call).rejects.toMatchObject({ code: "TOO_LARGE", retry: "never" });
+  expect(mesh.outbox.counts.pending).toBe(0);
+});
+
+test("a caller whose name is no name is answered, and its report can be read", async () => {
+  const given = headers();
+  given.set("a2a-version", "1.0");
+  const subject = `a2a.v1.rpc.echo.${"c".repeat(130)}.SendMessage`;
+  const answer = await mesh.nc.request(subject, "{}", { timeout: 5_000, headers: given });
+  expect(answer.json<{ error: { code: number } }>().error.code).toBe(-32600);
+  await mesh.outbox.drain(5_000);
+  const last = await mesh.jsm.streams.getMessage("AUDIT", {
+    last_by_subj: `audit.host.${mesh.instance}`,
+  });
+  expect(unpackRecords(last?.data ?? new Uint8Array()).at(-1)?.caller).toBe("unnamed");
 });
 
 test("junk on every other subject and key changes nothing", async () => {

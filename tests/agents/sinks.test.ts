@@ -89,7 +89,7 @@ describe("webhook", () => {
     await using hook = receiver([() => promise]);
     const late = await failureOf(sinkTo(hook.url, 50).send(alarm(), never()));
     resolve(new Response());
-    expect(late).toMatchObject({ code: "UNAVAILABLE", retry: "later" });
+    expect(late).toMatchObject({ code: "DEADLINE_EXCEEDED", retry: "later" });
     const gone = await failureOf(sinkTo("http://127.0.0.1:1/").send(alarm(), never()));
     expect(gone).toMatchObject({ code: "UNAVAILABLE", retry: "later" });
   });
