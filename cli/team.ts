@@ -43,7 +43,7 @@ const DRAIN_MS = 10_000;
 export async function startTeam(config: Config, log: Logger, options: TeamOptions): Promise<Team> {
   const llm = options.llm ?? llmOf(config);
   const { onEvent } = options;
-  const named = config.splunk !== undefined || config.prometheus !== undefined;
+  const named = [config.splunk, config.logs, config.prometheus].some((one) => one !== undefined);
   const wiring = {
     // An SRE agent that is told of no system asks every evidence agent there may be.
     sources: named ? configuredSources(config) : EVIDENCE_ROLES,

@@ -39,6 +39,7 @@ import {
   type SplunkClient,
 } from "../mcp/mod.ts";
 import type { RuleSet } from "../streams/mod.ts";
+import { fileLogs, streamLogs } from "./logs.ts";
 
 export const ROLES = ["sre", "splunk", "metrics"] as const;
 export type Role = (typeof ROLES)[number];
@@ -87,7 +88,12 @@ export async function serveEvidence(
     const common = { kv, clock: mesh.clock, rules: rulesOf(config) };
     const agent =
       role === "splunk"
-        ? makeSplunkAgent({ ...common, source: logSource(config), query: logQuery(config), redact })
+        ? makeSplunkAgent({
+            ...common,
+            source: logSource(config, mesh),
+            query: logQuery(config),
+            redact,
+          })
         : makeMetricsAgent({ ...common, ...metricSettings(config) });
     await mesh.serve(agent);
     return mesh;
@@ -146,12 +152,12 @@ export type EvidenceRole = (typeof EVIDENCE_ROLES)[number];
 /** The evidence agents whose systems are configured. Throws CONFIG_INVALID when there is none. */
 export function configuredSources(config: Config): EvidenceRole[] {
   const sources: EvidenceRole[] = [];
-  if (config.splunk) sources.push("splunk");
+  if (config.splunk || config.logs) sources.push("splunk");
   if (config.prometheus) sources.push("metrics");
   if (sources.length > 0) return sources;
   throw new PetrelError(
     "CONFIG_INVALID",
-    "configuration: neither splunk nor prometheus is configured",
+    "configuration: neither splunk nor prometheus is configured, nor logs",
     {
       path: "splunk",
     },
@@ -263,7 +269,9 @@ function logQuery(config: Config): LogQuerySpec {
   return search === undefined ? {} : { search };
 }
 
-function logSource(config: Config): LogSource {
+function logSource(config: Config, mesh: Mesh): LogSource {
+  if (config.logs?.files) return fileLogs(config.logs.files);
+  if (config.logs?.nats_stream) return streamLogs(mesh, config.logs.nats_stream);
   return makeSplunkSource(splunkClient(config), splunkDefaults(config));
 }
 

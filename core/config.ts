@@ -15,7 +15,6 @@ const Duration = z
   .refine(isDuration, "must be a duration such as 30s, 5m or 1h, at most 20d")
   .transform((text) => parseDurationMs(text));
 const Url = z.url({ protocol: /^https?$/ });
-const Name = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be letters, digits, "-" or "_"');
 const Label = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a Prometheus label name");
 const Secret = z.string().min(1);
 const Path = z.string().min(1);
@@ -62,6 +61,21 @@ const Splunk = z
     ({ token, user, password }) =>
       token === undefined ? user !== undefined && password !== undefined : true,
     "needs a token, or user and password",
+  );
+
+const Logs = z
+  .strictObject({
+    /** Paths or globs of log files; `.gz` and `.zst` are unpacked. */
+    files: z.array(Path).min(1).max(1_000).optional(),
+    /** A JetStream stream whose messages are log events. */
+    nats_stream: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,255}$/)
+      .optional(),
+  })
+  .refine(
+    (logs) => (logs.files === undefined) !== (logs.nats_stream === undefined),
+    "needs files or nats_stream, and not both",
   );
 
 const MetricQuery = z.strictObject({
@@ -150,22 +164,27 @@ const Mcp = z.strictObject({
 });
 
 /** The whole configuration; docs/configuration.md tells of every key. */
-export const ConfigSchema = z.strictObject({
-  nats: Nats.prefault({}),
-  splunk: Splunk.optional(),
-  prometheus: Prometheus.optional(),
-  grafana: Grafana.optional(),
-  rules: Rules.prefault({}),
-  sre: Sre.prefault({}),
-  alarms: Alarms.prefault({}),
-  llm: Llm.prefault({}),
-  audit: Audit.prefault({}),
-  mcp: Mcp.prefault({}),
-  log: z
-    .strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") })
-    .prefault({}),
-  name: Name.optional(),
-});
+export const ConfigSchema = z
+  .strictObject({
+    nats: Nats.prefault({}),
+    splunk: Splunk.optional(),
+    logs: Logs.optional(),
+    prometheus: Prometheus.optional(),
+    grafana: Grafana.optional(),
+    rules: Rules.prefault({}),
+    sre: Sre.prefault({}),
+    alarms: Alarms.prefault({}),
+    llm: Llm.prefault({}),
+    audit: Audit.prefault({}),
+    mcp: Mcp.prefault({}),
+    log: z
+      .strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") })
+      .prefault({}),
+  })
+  .refine((config) => !(config.splunk && config.logs), {
+    message: "splunk and logs exclude each other: the log agent reads one of them",
+    path: ["logs"],
+  });
 export type Config = z.infer<typeof ConfigSchema>;
 
 type Environment = Readonly<Record<string, string | undefined>>;
