@@ -36,11 +36,11 @@ export function requestHeaders(call: {
   extensions?: readonly string[];
 }): MsgHdrs {
   const headers = makeHeaders();
-  headers.set(HEADER.version, A2A_VERSION);
-  headers.set(HEADER.envelope, call.envelopeId);
-  headers.set(HEADER.timeout, String(Math.max(1, Math.round(call.timeoutMs))));
-  headers.set(HEADER.traceparent, formatTraceparent(call.trace));
-  if (call.extensions?.length) headers.set(HEADER.extensions, call.extensions.join(","));
+  headers.append(HEADER.version, A2A_VERSION);
+  headers.append(HEADER.envelope, call.envelopeId);
+  headers.append(HEADER.timeout, String(Math.max(1, Math.round(call.timeoutMs))));
+  headers.append(HEADER.traceparent, formatTraceparent(call.trace));
+  if (call.extensions?.length) headers.append(HEADER.extensions, call.extensions.join(","));
   return headers;
 }
 

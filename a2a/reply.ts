@@ -95,9 +95,9 @@ export class Replier {
 
   #send(frame: Frame, body: string, seq: number | undefined, reply?: string): void {
     const headers = makeHeaders();
-    headers.set(HEADER.frame, frame);
-    headers.set(HEADER.envelope, this.#options.call.envelopeId);
-    if (seq !== undefined) headers.set(HEADER.seq, String(seq));
+    headers.append(HEADER.frame, frame);
+    headers.append(HEADER.envelope, this.#options.call.envelopeId);
+    if (seq !== undefined) headers.append(HEADER.seq, String(seq));
     this.#options.nc.publish(this.#options.to, body, reply ? { headers, reply } : { headers });
   }
 

@@ -83,7 +83,8 @@ export class AgentServer {
         "card-subject": cardSubject(agent.name),
       },
       queue: agent.name,
-      statsHandler: async ({ subject }) => this.#measured.get(subject.split(".").at(-1) ?? "") ?? null,
+      statsHandler: async ({ subject }) =>
+        this.#measured.get(subject.split(".").at(-1) ?? "") ?? null,
     });
     for (const method of METHODS) {
       this.#service.addEndpoint(method, {
@@ -139,10 +140,10 @@ export class AgentServer {
       to: message.reply,
     });
     try {
-      const { text, id } = readBody(message.data, method, caller);
+      const { text, json, id } = readBody(message.data, method, caller);
       replier.rpcId = id;
       await replier.received(text);
-      const answer = await this.#handle(text, id, call);
+      const answer = await this.#handle(json, id, call);
       if (Symbol.asyncIterator in answer) return await replier.stream(answer);
       await replier.unary(answer);
       return answer.error === undefined;
@@ -161,7 +162,7 @@ export class AgentServer {
   }
 
   #handle(
-    text: string,
+    body: Record<string, unknown>,
     id: string | number | null,
     call: CallInfo,
   ): Promise<RpcAnswer> | RpcAnswer {
@@ -176,7 +177,7 @@ export class AgentServer {
       user: { isAuthenticated: true, userName: call.caller },
     });
     attachCall(context, call);
-    return this.#rpc.handle(text, context);
+    return this.#rpc.handle(body, context);
   }
 
   /** An order from another replica: `cancel <taskId>`. Answers when the task has ended, or `unknown`. */

@@ -1,0 +1,34 @@
+/** Every case by its name, in the order they are run. */
+import type { Figure } from "./figure.ts";
+import { benchLogs, benchLogsMany, benchLogsSlow } from "./logs/case.ts";
+import { benchRpc } from "./rpc/case.ts";
+import type { BenchContext } from "./run.ts";
+import { benchStartup } from "./startup/case.ts";
+
+export interface Case {
+  readonly name: string;
+  /** What is measured, and beside what. */
+  readonly about: string;
+  run(context: BenchContext): Promise<Figure[]>;
+}
+
+export const CASES: readonly Case[] = [
+  {
+    name: "rpc",
+    about:
+      "A2A SendMessage over NATS, audited (rpc-task: with a stored task); peer: NATS request-reply",
+    run: benchRpc,
+  },
+  {
+    name: "logs",
+    about: "1,000,000 log lines of Splunk's export into a summary; peer: body as text, JSON.parse",
+    run: benchLogs,
+  },
+  { name: "logs-3m", about: "the same with 3,000,000 lines", run: benchLogsMany },
+  {
+    name: "logs-slow",
+    about: "bytes that wait for a reader 100 times slower; peer: the body as text",
+    run: benchLogsSlow,
+  },
+  { name: "startup", about: "the binary; peer: the same from source", run: benchStartup },
+];

@@ -1,0 +1,105 @@
+/**
+ * `rpc` and `rpc-task`: A2A SendMessage over NATS with its audit on, beside plain NATS request-reply.
+ * Two processes and a real nats-server, all fresh for each run. After a run every envelope must be in
+ * the AUDIT stream, from both ends.
+ */
+import { z } from "zod";
+import type { Mesh } from "../../a2a/mod.ts";
+import { type AuditEntry, readAudit, tallyAudit } from "../../bridge/mod.ts";
+import { PetrelError } from "../../core/mod.ts";
+import { startChild } from "../child.ts";
+import { type Figure, figuresOf } from "../figure.ts";
+import { startNats } from "../nats.ts";
+import { type BenchContext, checkWork, type Run, runRounds } from "../run.ts";
+import { ClientAnswer, type ClientTask } from "./client.ts";
+import { type Load, workOf } from "./load.ts";
+import { ServerAnswer, type ServerTask } from "./server.ts";
+import { openMesh, type Side } from "./sides.ts";
+
+const LOAD: Load = {
+  warmUpCalls: 2_000,
+  sequentialCalls: 3_000,
+  concurrentCalls: 20_000,
+  callers: 32,
+  textBytes: 1_024,
+};
+
+const METRICS = [
+  { name: "p50", unit: "ms" },
+  { name: "p99", unit: "ms" },
+  { name: "throughput", unit: "req/s" },
+  { name: "cpu", unit: "us/call" },
+] as const;
+
+/** Reports of one round trip: request and response, from both ends. */
+const REPORTS_PER_CALL = 4;
+
+const START_TIMEOUT_MS = 20_000;
+const RUN_TIMEOUT_MS = 180_000;
+const END_TIMEOUT_MS = 90_000;
+
+export async function benchRpc(context: BenchContext, load: Load = LOAD): Promise<Figure[]> {
+  const side = (name: Side) => () => runSide(name, load, context);
+  const sides = { raw: side("raw"), message: side("message"), task: side("task") };
+  const { raw, message, task } = await runRounds("rpc", sides, context);
+  return [...figuresOf("rpc", METRICS, message, raw), ...figuresOf("rpc-task", METRICS, task, raw)];
+}
+
+/** One run of one side. Throws when an answer or an envelope is missing. */
+export async function runSide(side: Side, load: Load, context: BenchContext): Promise<Run> {
+  const { signal } = context;
+  await using nats = await startNats(context);
+  const { url } = nats;
+  await using server = startChild("rpc/server.ts", { side, url } satisfies ServerTask, signal);
+  await server.next(z.object({ ready: z.literal(true) }), START_TIMEOUT_MS);
+  const task: ClientTask = { side, url, load };
+  await using client = startChild("rpc/client.ts", task, signal);
+  const atClient = await client.next(ClientAnswer, RUN_TIMEOUT_MS);
+  server.release();
+  const atServer = await server.next(ServerAnswer, END_TIMEOUT_MS);
+  const { run } = atClient;
+  const expected = workOf(load);
+  checkWork(`rpc: ${side}`, run, expected);
+  if (side !== "raw") {
+    await checkAudit(url, expected.answered, atClient.reported + atServer.reported, signal);
+  }
+  // Of both processes, the audit and its end included; nats-server's is not in it.
+  const cpu = (atClient.cpuMicros + atServer.cpuMicros) / expected.answered;
+  return { ...run, cost: { ...run.cost, cpu } };
+}
+
+/** Throws INCOMPLETE unless both ends' reports of every call are stored, each once. */
+async function checkAudit(
+  url: string,
+  calls: number,
+  reported: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const mesh = await openMesh("bench-auditor", url);
+  try {
+    const { records, envelopes, halfReported, malformedPacks } = await tallyOf(mesh, signal);
+    const expected = REPORTS_PER_CALL * calls;
+    const isWhole = records === expected && reported === expected && envelopes === 2 * calls;
+    if (isWhole && halfReported === 0 && malformedPacks === 0) return;
+    throw new PetrelError(
+      "INCOMPLETE",
+      `rpc: of ${expected} reports ${reported} were made and ${records} are stored: ${envelopes} envelopes, ${halfReported} from one end only`,
+      { expected, reported, records, envelopes, halfReported, malformedPacks },
+    );
+  } finally {
+    await mesh.close();
+  }
+}
+
+async function tallyOf(mesh: Mesh, signal: AbortSignal) {
+  let records = 0;
+  async function* counted(entries: AsyncIterable<AuditEntry>) {
+    for await (const entry of entries) {
+      if (entry.kind === "record") records++;
+      yield entry;
+    }
+  }
+  const entries = readAudit({ js: mesh.js, jsm: mesh.jsm, follow: false, signal });
+  const tally = await tallyAudit(counted(entries));
+  return { ...tally, records };
+}
