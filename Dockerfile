@@ -4,8 +4,7 @@ WORKDIR /petrel
 COPY package.json bun.lock bunfig.toml ./
 RUN bun install --frozen-lockfile --production
 COPY . .
-RUN bun build cli/main.ts --compile --minify --bytecode --format=esm \
-    --no-compile-autoload-dotenv --no-compile-autoload-bunfig --outfile /petrel/dist/petrel
+RUN bun deploy/binary.ts
 
 FROM debian:12.12-slim
 RUN apt-get update \

@@ -1,7 +1,6 @@
 # Petrel: `make demo` shows it, `make test` checks it. Both work in a clean clone, with no other step.
 
 BUN := .tools/bin/bun
-ENTRY ?= cli/main.ts
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format binary bench eval tools clean kafka demo-kafka tck
 
@@ -29,9 +28,7 @@ format: ## write the format and what the linter can mend
 
 binary: ## dist/petrel, one file without dependencies
 	@deploy/bootstrap.sh
-	@$(BUN) build $(ENTRY) --compile --minify --bytecode --format=esm \
-	  --no-compile-autoload-dotenv --no-compile-autoload-bunfig --outfile dist/petrel
-	@ls -l dist/petrel | awk '{ printf "dist/petrel: %.1f MB\n", $$5 / 1e6 }'
+	@$(BUN) deploy/binary.ts
 
 bench: ## what it costs: throughput, latency, memory
 	@deploy/bootstrap.sh nats-server prometheus

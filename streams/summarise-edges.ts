@@ -9,6 +9,7 @@
 import { limits } from "../core/mod.ts";
 import type { EdgeCounts } from "./model.ts";
 import { DurationSketch } from "./sketch.ts";
+import { TraceSlots } from "./trace-slots.ts";
 
 interface Edge {
   readonly from: string;
@@ -16,18 +17,19 @@ interface Edge {
   readonly gaps: DurationSketch;
 }
 
-const TRACES_MAX = 20_000;
+const TRACES_MAX = 2_048;
 const TRACE_LINES_MAX = 64;
-/** The tables double as traces come, to 13 MB at most. */
+/** The tables double as traces come, to 1.3 MB at most. */
 const TRACES_AT_FIRST = 64;
 
 export class EdgeCollector {
-  /** Trace id to slot; the first entry is the one untouched for longest. */
-  readonly #slots = new Map<string, number>();
+  readonly #slots = new TraceSlots();
   readonly #tracesMax: number;
   #lengths = new Uint8Array(TRACES_AT_FIRST);
   #times = new Float64Array(TRACES_AT_FIRST * TRACE_LINES_MAX);
   #services = new Uint16Array(TRACES_AT_FIRST * TRACE_LINES_MAX);
+  /** Scratch for the lines of one trace in the order of time. */
+  readonly #order = new Uint32Array(TRACE_LINES_MAX);
   readonly #names: string[] = [];
   readonly #indices = new Map<string, number>();
   readonly #edges = new Map<number, Edge>();
@@ -51,8 +53,7 @@ export class EdgeCollector {
 
   /** Folds every open trace in. Key of the map: `from>to`. */
   finish(): Map<string, EdgeCounts> {
-    for (const slot of this.#slots.values()) this.#fold(slot);
-    this.#slots.clear();
+    while (this.#slots.size > 0) this.#foldOldest();
     const edges = new Map<string, EdgeCounts>();
     for (const { from, to, gaps } of this.#edges.values()) {
       const [medianMs, p90Ms] = [gaps.quantile(0.5), gaps.quantile(0.9)];
@@ -62,17 +63,12 @@ export class EdgeCollector {
   }
 
   #slotOf(traceId: string): number {
-    const known = this.#slots.get(traceId);
-    if (known !== undefined) {
-      // Setting it anew moves it to the young end.
-      this.#slots.delete(traceId);
-      this.#slots.set(traceId, known);
-      return known;
-    }
-    const slot = this.#slots.size < this.#tracesMax ? this.#slots.size : this.#evict();
+    const known = this.#slots.touch(traceId);
+    if (known !== undefined) return known;
+    if (this.#slots.size >= this.#tracesMax) this.#foldOldest();
+    const slot = this.#slots.add(traceId);
     if (slot >= this.#lengths.length) this.#grow();
     this.#lengths[slot] = 0;
-    this.#slots.set(traceId, slot);
     return slot;
   }
 
@@ -86,17 +82,15 @@ export class EdgeCollector {
     this.#services.set(services);
   }
 
-  #evict(): number {
-    const [oldest] = this.#slots;
-    if (oldest === undefined) return 0;
-    this.#slots.delete(oldest[0]);
-    this.#fold(oldest[1]);
-    return oldest[1];
+  #foldOldest(): void {
+    const slot = this.#slots.release();
+    if (slot !== undefined) this.#fold(slot);
   }
 
   #fold(slot: number): void {
     const start = slot * TRACE_LINES_MAX;
-    const order = Array.from({ length: this.#lengths[slot] ?? 0 }, (_, index) => start + index);
+    const order = this.#order.subarray(0, this.#lengths[slot] ?? 0);
+    for (let at = 0; at < order.length; at++) order[at] = start + at;
     // Lines of the same instant are ordered by service, so the order of arrival does not matter.
     order.sort((a, b) => this.#time(a) - this.#time(b) || this.#compareServices(a, b));
     for (let at = 1; at < order.length; at++) {
@@ -141,9 +135,13 @@ export class EdgeCollector {
     return this.#times[at] ?? 0;
   }
 
+  #nameAt(at: number): string {
+    return this.#names[this.#services[at] ?? 0] ?? "";
+  }
+
   #compareServices(a: number, b: number): number {
-    const [nameA, nameB] = [a, b].map((at) => this.#names[this.#services[at] ?? 0] ?? "");
+    const [nameA, nameB] = [this.#nameAt(a), this.#nameAt(b)];
     if (nameA === nameB) return 0;
-    return (nameA ?? "") < (nameB ?? "") ? -1 : 1;
+    return nameA < nameB ? -1 : 1;
   }
 }

@@ -4,6 +4,7 @@
  */
 import { limits, type Window } from "../core/mod.ts";
 import type { LogRecord, LogSummary, ServiceCounts, TemplateCounts } from "./model.ts";
+import { owned } from "./parse/own.ts";
 import { EdgeCollector } from "./summarise-edges.ts";
 import type { Template } from "./template/miner.ts";
 import { PathCollector } from "./transitions.ts";
@@ -161,6 +162,6 @@ function countTemplate(counts: TemplateCounts, record: LogRecord, raw: string): 
   counts.lastMs = Math.max(counts.lastMs, record.timeMs);
   if (record.exception !== undefined) counts.exception ??= record.exception;
   if (counts.exemplars.length < limits.EXEMPLARS_MAX) {
-    counts.exemplars.push(raw.slice(0, limits.EXEMPLAR_CHARS_MAX));
+    counts.exemplars.push(owned(raw.slice(0, limits.EXEMPLAR_CHARS_MAX)));
   }
 }

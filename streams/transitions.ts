@@ -4,10 +4,9 @@
  *
  * Lines may come in any order of time (a Splunk export runs backwards), so the lines of a trace are
  * held as small points until the trace is closed. Bounded: the trace untouched for longest is closed
- * when POINTS_MAX is reached. It keeps no line of text and never looks at a clock.
+ * when POINTS_MAX or TRACES_MAX is reached. It keeps no line of text and never looks at a clock.
  */
-import { limits, type Window } from "../core/mod.ts";
-import { GapSketch } from "./gaps.ts";
+import { limits, PetrelError, type Window } from "../core/mod.ts";
 import type {
   CallCounts,
   EdgeCounts,
@@ -16,10 +15,14 @@ import type {
   StatementCounts,
   TransitionCounts,
 } from "./model.ts";
+import { DurationSketch } from "./sketch.ts";
+import { type TracePoint, TracePoints } from "./transitions-points.ts";
 
-const POINTS_MAX = 200_000;
+const POINTS_MAX = 64 * 1_024;
+const TRACES_MAX = 10_000;
 const TRACE_POINTS_MAX = 5_000;
 const TRANSITIONS_MAX = 20_000;
+const LINE_NUMBER = /[#:]\d{1,6}$/;
 /** A trace this near the edge of the window is taken to be cut: its start or end is not counted. */
 const EDGE_MS = 2_000;
 
@@ -35,6 +38,8 @@ interface OpenService {
 
 /** Counts, and the number of the trace that was counted last: each trace counts once. */
 interface OpenStatement {
+  /** Its number among all of the window; a start has none. */
+  readonly index: number;
   readonly statement: string;
   readonly error: boolean;
   traces: number;
@@ -49,19 +54,22 @@ interface OpenTransition {
   count: number;
   traces: number;
   lastTrace: number;
-  readonly gaps: GapSketch;
+  readonly gaps: DurationSketch;
 }
 
 interface OpenEdge {
   calls: number;
-  readonly gaps: GapSketch;
+  readonly gaps: DurationSketch;
 }
 
-/** One line of a trace. */
-interface Point {
-  readonly timeMs: number;
+interface Place {
   readonly service: OpenService;
   readonly statement: OpenStatement;
+}
+
+/** One line of a trace, with what its numbers stand for. */
+interface Point extends Place {
+  readonly timeMs: number;
   /** Service and span in one number. */
   readonly request: number;
 }
@@ -74,11 +82,12 @@ export function codeLocationOf(logger: string | undefined): string | undefined {
 
 /** Feeds on records, answers a {@link PathSummary}. One collector per window. */
 export class PathCollector {
-  /** Traces by hash: a piece of a line, kept as a key, would keep the whole line alive. */
-  readonly #open = new Map<bigint, Point[]>();
+  readonly #open = new TracePoints();
   readonly #services = new Map<string, OpenService>();
+  /** By the index of the statement. */
+  readonly #places: Place[] = [];
   readonly #window: Window;
-  readonly #sizes = { points: 0, statements: 0, transitions: 0, edges: 0 };
+  readonly #sizes = { transitions: 0, edges: 0 };
   #lines = 0;
   #traces = 0;
   #overflow = 0;
@@ -94,76 +103,81 @@ export class PathCollector {
    * logger carries no line number.
    */
   add(record: LogRecord, templateId: string): void {
-    if (record.traceId === undefined || record.traceId === "") return;
-    const trace = Bun.hash.wyhash(record.traceId);
-    const points = this.#open.get(trace) ?? [];
-    const point = points.length < TRACE_POINTS_MAX ? this.#pointOf(record, templateId) : undefined;
-    if (point === undefined) {
+    const { traceId, timeMs } = record;
+    if (traceId === undefined || traceId === "") return;
+    const statement = this.#statementOf(record, templateId)?.index;
+    const span = Bun.hash.xxHash32(record.spanId ?? "");
+    if (
+      statement === undefined ||
+      !this.#open.add(traceId, TRACE_POINTS_MAX, { timeMs, statement, span })
+    ) {
       this.#overflow += 1;
       return;
     }
-    points.push(point);
-    // Deleting first moves the trace to the young end of the map.
-    this.#open.delete(trace);
-    this.#open.set(trace, points);
-    this.#sizes.points += 1;
     this.#lines += 1;
-    this.#firstMs = Math.min(this.#firstMs, record.timeMs);
-    this.#lastMs = Math.max(this.#lastMs, record.timeMs);
-    while (this.#sizes.points > POINTS_MAX) this.#closeOldest();
+    if (timeMs < this.#firstMs) this.#firstMs = timeMs;
+    if (timeMs > this.#lastMs) this.#lastMs = timeMs;
+    while (this.#open.size > POINTS_MAX || this.#open.traces > TRACES_MAX) {
+      this.#overflow += 1;
+      this.#closeOldest();
+    }
   }
 
   /** Closes every trace. `undefined` when no line carried a trace id. */
   finish(): PathSummary | undefined {
-    for (const points of this.#open.values()) this.#close(points);
-    this.#open.clear();
-    this.#sizes.points = 0;
+    while (this.#open.traces > 0) this.#closeOldest();
     if (this.#lines === 0) return undefined;
     const counted = { lines: this.#lines, traces: this.#traces, overflow: this.#overflow };
     return { ...summaryOf([...this.#services.values()]), ...counted };
   }
 
-  #pointOf(record: LogRecord, templateId: string): Point | undefined {
+  #statementOf(record: LogRecord, templateId: string): OpenStatement | undefined {
     const service = this.#serviceOf(record.service);
     if (service === undefined) return undefined;
+    const { logger = "" } = record;
     // The raw logger is the key, so that its line number is read once per statement, not per line.
+    const known = service.statements.get(logger) ?? service.statements.get(templateId);
+    if (known !== undefined) return known;
+    if (this.#places.length >= limits.TEMPLATES_MAX) return undefined;
+    const name = codeLocationOf(logger) ?? templateId;
     const error = record.level === "ERROR" || record.level === "FATAL";
-    const logger = record.logger ?? "";
+    // Two loggers of one class name share a location, as far as the location tells.
+    const statement = service.statements.get(name) ?? this.#newStatement(service, name, error);
     const key = LINE_NUMBER.test(logger) ? logger : templateId;
-    let statement = service.statements.get(key);
-    if (statement === undefined) {
-      if (this.#sizes.statements >= limits.TEMPLATES_MAX) return undefined;
-      this.#sizes.statements += 1;
-      const name = codeLocationOf(logger) ?? templateId;
-      // Two loggers of one class name share a location, as far as the location tells.
-      statement = service.statements.get(name) ?? newStatement(name, error);
-      service.statements.set(name, statement).set(key, statement);
-    }
-    const request = service.index * 2 ** 32 + Bun.hash.xxHash32(record.spanId ?? "");
-    return { timeMs: record.timeMs, service, statement, request };
+    service.statements.set(name, statement).set(key, statement);
+    return statement;
   }
 
   #serviceOf(name: string): OpenService | undefined {
     const known = this.#services.get(name);
     if (known !== undefined || this.#services.size >= limits.SERVICES_MAX) return known;
     const index = this.#services.size;
-    const start = newStatement("", false);
+    const start = newStatement(-1, "", false);
     const service = { name, index, start, statements: new Map(), edges: new Map() };
     this.#services.set(name, service);
     return service;
   }
 
-  #closeOldest(): void {
-    const oldest = this.#open.entries().next().value;
-    if (oldest === undefined) return;
-    this.#open.delete(oldest[0]);
-    this.#sizes.points -= oldest[1].length;
-    this.#overflow += 1;
-    this.#close(oldest[1]);
+  #newStatement(service: OpenService, name: string, error: boolean): OpenStatement {
+    const statement = newStatement(this.#places.length, name, error);
+    this.#places.push({ service, statement });
+    return statement;
   }
 
-  #close(points: Point[]): void {
-    points.sort((a, b) => a.timeMs - b.timeMs);
+  #closeOldest(): void {
+    const points = this.#open.takeOldest();
+    if (points !== undefined) this.#close(points.map((point) => this.#pointOf(point)));
+  }
+
+  #pointOf({ timeMs, statement: index, span }: TracePoint): Point {
+    const place = this.#places[index];
+    if (place === undefined) throw new PetrelError("INTERNAL", `no statement ${index}`, { index });
+    const { service, statement } = place;
+    return { timeMs, service, statement, request: service.index * 2 ** 32 + span };
+  }
+
+  /** Points in the order of time. */
+  #close(points: readonly Point[]): void {
     this.#traces += 1;
     const whole = this.#wholeness(points);
     /** By request: its last line so far. By service: its last request. */
@@ -209,7 +223,7 @@ export class PathCollector {
     let edge = from.service.edges.get(to.service);
     if (edge === undefined) {
       if (!this.#room("edges", limits.EDGES_MAX)) return;
-      edge = { calls: 0, gaps: new GapSketch() };
+      edge = { calls: 0, gaps: new DurationSketch() };
       from.service.edges.set(to.service, edge);
     }
     edge.gaps.add(to.timeMs - from.timeMs);
@@ -225,7 +239,7 @@ export class PathCollector {
     let step = from.next.get(to);
     if (step === undefined) {
       if (!this.#room("transitions", TRANSITIONS_MAX)) return;
-      step = { count: 0, traces: 0, lastTrace: 0, gaps: new GapSketch() };
+      step = { count: 0, traces: 0, lastTrace: 0, gaps: new DurationSketch() };
       from.next.set(to, step);
     }
     step.count += 1;
@@ -246,10 +260,9 @@ export class PathCollector {
   }
 }
 
-const LINE_NUMBER = /[#:]\d{1,6}$/;
-
-function newStatement(statement: string, error: boolean): OpenStatement {
+function newStatement(index: number, statement: string, error: boolean): OpenStatement {
   return {
+    index,
     statement,
     error,
     traces: 0,

@@ -3,13 +3,9 @@
  * MCP specification 2025-11-25, tools only: no prompts, resources or sessions.
  */
 import { timingSafeEqual } from "node:crypto";
-import { Server } from "@modelcontextprotocol/sdk/server/index.js";
-import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
-import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
-import { CallToolRequestSchema, ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
-import { Hono, type MiddlewareHandler } from "hono";
+import type { Hono, MiddlewareHandler } from "hono";
 import { PetrelError } from "../../core/mod.ts";
-import { makeToolHost, type ToolHost, type ToolHostOptions } from "./host.ts";
+import { makeToolHost, type ToolHostOptions } from "./host.ts";
 import type { ToolDefinition } from "./tool.ts";
 
 export interface McpServerOptions extends ToolHostOptions {
@@ -38,21 +34,6 @@ export interface McpStdioServer {
 const BODY_BYTES_MAX = 1024 * 1024;
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 
-function makeServer(host: ToolHost, options: McpServerOptions): Server {
-  const server = new Server(
-    { name: options.name ?? "petrel", version: options.version ?? "0.0.0" },
-    {
-      capabilities: { tools: {} },
-      ...(options.instructions === undefined ? {} : { instructions: options.instructions }),
-    },
-  );
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [...host.list] }));
-  server.setRequestHandler(CallToolRequestSchema, ({ params }, { signal }) =>
-    host.call(params.name, params.arguments, signal),
-  );
-  return server;
-}
-
 /**
  * Serves `tools` on standard input and output; nothing else may write to standard output then.
  * Resolves once it is listening.
@@ -61,6 +42,7 @@ export async function serveMcpStdio(
   tools: readonly ToolDefinition[],
   options: McpServerOptions = {},
 ): Promise<McpStdioServer> {
+  const { makeServer, StdioServerTransport } = await import("./sdk.ts");
   const server = makeServer(makeToolHost(tools, options), options);
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK's server is no EventTarget
@@ -115,19 +97,21 @@ function onlyWithToken(token: string): MiddlewareHandler {
  * A hono app that serves `tools` at `/mcp` by Streamable HTTP, stateless: one POST, one JSON answer.
  * A caller that disconnects cancels its call. The caller runs it: `Bun.serve({ fetch: app.fetch,
  * idleTimeout: 0 })`, for a call may take longer than Bun lets a connection idle.
- * Throws CONFIG_INVALID when it would answer beyond this host without a token.
+ * Rejects with CONFIG_INVALID when it would answer beyond this host without a token.
  */
-export function makeMcpHttpApp(
+export async function makeMcpHttpApp(
   tools: readonly ToolDefinition[],
   options: McpHttpOptions = {},
-): Hono {
+): Promise<Hono> {
   const { token, hosts = [] } = options;
   if (token === "" || (token === undefined && hosts.length > 0)) {
     const text = "a token is required to serve MCP under another name than this host's own";
     throw new PetrelError("CONFIG_INVALID", text, { path: "mcp.token" });
   }
+  const [{ Hono: App }, { makeServer, WebStandardStreamableHTTPServerTransport }] =
+    await Promise.all([import("hono"), import("./sdk.ts")]);
   const toolHost = makeToolHost(tools, options);
-  const app = new Hono();
+  const app = new App();
   app.use(onlyKnownHosts(options));
   if (token !== undefined) app.use(onlyWithToken(token));
   app.post("/mcp", async (context) => {

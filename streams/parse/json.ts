@@ -5,7 +5,7 @@
 import { exceptionOf } from "./exception.ts";
 import { levelOf } from "./level.ts";
 import { isObject } from "./object.ts";
-import { intern, owned } from "./own.ts";
+import { intern, internId } from "./own.ts";
 import { type EventText, readText } from "./text.ts";
 import { parseEventTimeMs } from "./time.ts";
 
@@ -26,7 +26,10 @@ const LATENCY_MS = ["duration_ms", "durationMs", "responseTimeMs", "elapsed_ms",
 /** Reads one event of JSON. */
 export function readJson(raw: string): EventText {
   const value = parseObject(raw);
-  if (value === undefined) return readText(raw);
+  return value === undefined ? readText(raw) : readObject(value);
+}
+
+function readObject(value: Record<string, unknown>): EventText {
   if (typeof value["log"] === "string" && value["message"] === undefined) return readDocker(value);
   const stack = textAt(value, STACK) ?? "";
   const message = textAt(value, MESSAGE) ?? "";
@@ -50,8 +53,10 @@ export function readJson(raw: string): EventText {
 /** Docker adds its own clock, which is UTC; the clock inside the text is the container's. */
 function readDocker(value: Record<string, unknown>): EventText {
   const text = String(value["log"]).trimEnd();
-  const inner = parseObject(text) === undefined ? readText(text) : readJson(text);
-  return { ...inner, timeMs: timeAt(value) ?? inner.timeMs };
+  const timeMs = timeAt(value);
+  const object = parseObject(text);
+  const inner = object === undefined ? readText(text, timeMs) : readObject(object);
+  return { ...inner, timeMs: timeMs ?? inner.timeMs };
 }
 
 function parseObject(raw: string): Record<string, unknown> | undefined {
@@ -98,5 +103,5 @@ function interned(text: string | undefined): string | undefined {
 }
 
 function copied(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : owned(text);
+  return text === undefined ? undefined : internId(text);
 }

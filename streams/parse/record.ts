@@ -20,26 +20,30 @@ const MESSAGE_CHARS_MAX = 8_192;
  * message. `undefined` when there is no text, or no time in row or text.
  */
 export function parseRow(row: Row): LogRecord | undefined {
-  if (row.raw.trim() === "") return undefined;
-  const event = row.raw.startsWith("{") ? readJson(row.raw) : readText(row.raw);
+  const { raw, fields } = row;
+  const event = raw.startsWith("{") ? readJson(raw) : readText(raw, row.timeMs);
   const timeMs = row.timeMs ?? event.timeMs;
-  if (timeMs === undefined) return undefined;
-  const { fields } = row;
+  if (timeMs === undefined || raw.trim() === "") return undefined;
   const traceId = event.traceId ?? (fields?.["traceId"] || fields?.["trace_id"]);
   const spanId = event.spanId ?? (fields?.["spanId"] || fields?.["span_id"]);
   const instance = instanceOf(fields) ?? event.instance;
   const exception = event.exception ?? exceptionOf(event.message, event.rest);
   const request = requestOf(event.message, event.status ?? fields?.["status"], event.latencyMs);
-  return {
+  const record: Draft = {
     timeMs,
     service: serviceOf(row, event.service, instance),
     level: event.level ?? levelOf(fields?.["level"] ?? fields?.["severity"]) ?? "UNKNOWN",
     message: event.message.slice(0, MESSAGE_CHARS_MAX),
-    ...(instance !== undefined && { instance }),
-    ...(event.logger !== undefined && { logger: event.logger }),
-    ...(traceId !== undefined && traceId !== "" && { traceId }),
-    ...(spanId !== undefined && spanId !== "" && { spanId }),
-    ...request,
-    ...(exception !== undefined && { exception }),
   };
+  if (instance !== undefined) record.instance = instance;
+  if (event.logger !== undefined) record.logger = event.logger;
+  if (traceId) record.traceId = traceId;
+  if (spanId) record.spanId = spanId;
+  if (request.status !== undefined) record.status = request.status;
+  if (request.latencyMs !== undefined) record.latencyMs = request.latencyMs;
+  if (exception !== undefined) record.exception = exception;
+  return record;
 }
+
+/** Filled field by field: spreading objects costs more than all the rest. */
+type Draft = { -readonly [Field in keyof LogRecord]: LogRecord[Field] };

@@ -4,7 +4,7 @@
  */
 import type { Level } from "../model.ts";
 import { levelOf } from "./level.ts";
-import { intern, owned } from "./own.ts";
+import { intern, internId } from "./own.ts";
 import { parseEventTimeMs } from "./time.ts";
 
 /** What the text of an event says by itself. */
@@ -33,83 +33,119 @@ const TIME =
 const LEVEL_WORD = /\b(TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|SEVERE|FATAL|CRITICAL)\b/;
 const TRACE_LABELS =
   /\bTrace-?I[dD][:=] ?([0-9a-zA-Z-]{8,64})(?:[ ,;]+Span-?I[dD][:=] ?([0-9a-zA-Z-]{4,64}))?[\],;]? ?/i;
+/** Trace and span of sixteen hexadecimal digits each, and what stands between them. */
+const PAIR_CHARS_MIN = 33;
 const HEX_PAIR = /^(?:[^,\]]{0,100},)?([0-9a-f]{16,32})[-,]([0-9a-f]{16})(?:,(?:true|false)?)?$/;
 
-/** Reads one event of plain text; its first line holds the header. */
-export function readText(raw: string): EventText {
+/** An event while it is read: one object a line, for lines come by the million. */
+type Draft = { -readonly [Field in keyof EventText]: EventText[Field] };
+
+/**
+ * Reads one event of plain text; its first line holds the header. The time in the text is not read
+ * when the source says one, `knownMs`.
+ */
+export function readText(raw: string, knownMs?: number): EventText {
   const end = raw.indexOf("\n");
   const line = end === -1 ? raw : raw.slice(0, end);
-  const rest = end === -1 ? "" : raw.slice(end + 1);
+  const event: Draft = {
+    timeMs: knownMs,
+    level: undefined,
+    logger: undefined,
+    service: undefined,
+    message: "",
+    rest: end === -1 ? "" : raw.slice(end + 1),
+    traceId: undefined,
+    spanId: undefined,
+  };
   const time = TIME.exec(line)?.[0];
-  if (time !== undefined) {
-    const timeMs = time.length > 18 ? parseEventTimeMs(time) : undefined;
-    const at = skipSpaces(line, time.length);
-    const space = line.indexOf(" ", at);
-    const level = space === -1 ? undefined : levelOf(line.slice(at, space));
-    if (level !== undefined) {
-      return { ...readAfterLevel(line, skipSpaces(line, space)), timeMs, level, rest };
-    }
-    return { ...readOther(line.slice(at)), timeMs, rest };
+  if (time === undefined) {
+    readOther(event, line);
+    return event;
   }
-  return { ...readOther(line), rest };
+  if (knownMs === undefined && time.length > 18) event.timeMs = parseEventTimeMs(time);
+  const at = skipSpaces(line, time.length);
+  const space = line.indexOf(" ", at);
+  event.level = space === -1 ? undefined : levelOf(line.slice(at, space));
+  if (event.level === undefined) readOther(event, line.slice(at));
+  else readAfterLevel(event, line, skipSpaces(line, space));
+  return event;
 }
 
-type Header = Omit<EventText, "rest">;
-
-function readOther(line: string): Header {
-  const level = levelOf(LEVEL_WORD.exec(line.slice(0, LEVEL_CHARS_MAX))?.[1]);
-  return { ...readLabels(line.trim()), level };
+function readOther(event: Draft, line: string): void {
+  event.level = levelOf(LEVEL_WORD.exec(line.slice(0, LEVEL_CHARS_MAX))?.[1]);
+  readMessage(event, line.trim());
 }
 
 /** After time and level: `PID --- [app] [thread] logger : message`, or `logger message`. */
-function readAfterLevel(line: string, start: number): Header {
+function readAfterLevel(event: Draft, line: string, start: number): void {
   const dashes = line.indexOf(" --- ", start);
-  if (dashes !== -1 && dashes - start < 200) return readSpringBoot(line, start, dashes);
+  if (dashes !== -1 && dashes - start < 200) {
+    readSpringBoot(event, line, start, dashes);
+    return;
+  }
   const space = line.indexOf(" ", start);
-  if (space === -1) return { message: line.slice(start) };
+  if (space === -1) {
+    event.message = line.slice(start);
+    return;
+  }
   const logger = line.slice(start, space);
   // A logger is one dotted or numbered name; anything else belongs to the message.
-  if (!/[.#:]/.test(logger) || logger.startsWith("[")) return readLabels(line.slice(start).trim());
-  return { ...readLabels(line.slice(space + 1).trim()), logger: intern(trimColon(logger)) };
+  const isLogger = /[.#:]/.test(logger) && !logger.startsWith("[");
+  if (isLogger) event.logger = intern(trimColon(logger));
+  readMessage(event, line.slice(isLogger ? space + 1 : start).trim());
 }
 
-function readSpringBoot(line: string, start: number, dashes: number): Header {
-  const groups: string[] = [];
+function readSpringBoot(event: Draft, line: string, start: number, dashes: number): void {
+  const at = readGroups(event, line, start, dashes);
+  const colon = line.indexOf(": ", at);
+  if (colon !== -1) event.logger = intern(line.slice(at, colon).trim());
+  const { traceId, spanId } = event;
+  readMessage(event, line.slice(colon === -1 ? at : colon + 2).trim());
+  event.traceId = traceId ?? event.traceId;
+  event.spanId = spanId ?? event.spanId;
+}
+
+/** `[app] [thread] [trace-span]`, in any number; answers where the logger begins. */
+function readGroups(event: Draft, line: string, start: number, dashes: number): number {
+  let app: string | undefined;
+  let names = 0;
+  const read = (group: string) => {
+    const pair = group.length < PAIR_CHARS_MIN ? null : HEX_PAIR.exec(group);
+    if (pair === null) {
+      if (group === "") return;
+      app ??= group;
+      names += 1;
+    } else if (event.traceId === undefined && pair[1] !== undefined && pair[2] !== undefined) {
+      event.traceId = internId(pair[1]);
+      event.spanId = internId(pair[2]);
+    }
+  };
   // Sleuth puts [app,trace,span] before the process id.
-  const early = line.slice(start, dashes);
-  if (early.startsWith("[")) groups.push(early.slice(1, early.indexOf("]")));
+  if (line[start] === "[") read(line.slice(start + 1, line.indexOf("]", start)));
   let at = skipSpaces(line, dashes + 5);
   while (line[at] === "[") {
     const close = line.indexOf("]", at);
     if (close === -1) break;
-    groups.push(line.slice(at + 1, close).trim());
+    read(line.slice(at + 1, close).trim());
     at = skipSpaces(line, close + 1);
   }
-  const colon = line.indexOf(": ", at);
-  const found = groups.map((group) => HEX_PAIR.exec(group)).find((pair) => pair !== null);
-  const names = groups.filter((group) => !HEX_PAIR.test(group) && group !== "");
   // Spring Boot 3 writes [app] [thread]; without a name there is only [thread].
-  const app = names.length > 1 ? names[0] : undefined;
-  const labels = readLabels(line.slice(colon === -1 ? at : colon + 2).trim());
-  return {
-    ...labels,
-    logger: colon === -1 ? undefined : intern(line.slice(at, colon).trim()),
-    service: app === undefined ? undefined : intern((app.split(",")[0] ?? app).trim()),
-    traceId: found?.[1] === undefined ? labels.traceId : owned(found[1]),
-    spanId: found?.[2] === undefined ? labels.spanId : owned(found[2]),
-  };
+  if (app !== undefined && names > 1) event.service = intern((app.split(",")[0] ?? app).trim());
+  return at;
 }
 
 /** `TraceID: … SpanID: …` is taken out of the message, where it would only be noise. */
-function readLabels(message: string): Header {
-  const found = TRACE_LABELS.exec(message);
-  if (found?.[1] === undefined) return { message };
+function readMessage(event: Draft, message: string): void {
+  const mayHave = message.includes("race") || message.includes("RACE");
+  const found = mayHave ? TRACE_LABELS.exec(message) : null;
+  if (found?.[1] === undefined) {
+    event.message = message;
+    return;
+  }
   const without = message.slice(0, found.index) + message.slice(found.index + found[0].length);
-  return {
-    message: without.trim(),
-    traceId: owned(found[1]),
-    spanId: found[2] === undefined ? undefined : owned(found[2]),
-  };
+  event.message = without.trim();
+  event.traceId = internId(found[1]);
+  if (found[2] !== undefined) event.spanId = internId(found[2]);
 }
 
 function skipSpaces(line: string, start: number): number {

@@ -2,9 +2,13 @@
  * Event times as log sources write them. It never guesses a zone other than UTC and never looks at a
  * clock, so a bare time of day has no answer here.
  */
+import { owned } from "./own.ts";
 
 const CALENDAR =
   /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))? ?(Z|GMT|UTC|[+-]\d\d:?\d\d)?$/;
+const SECOND_CHARS = "2026-10-08 13:48:34".length;
+const AFTER_SECOND = /^(?:[.,](\d{1,9}))? ?(Z|GMT|UTC|[+-]\d\d:?\d\d)?$/;
+let lastSecond = { text: "none yet", ms: 0 };
 const EPOCH = /^(\d{9,10})(?:\.(\d{1,9}))?$/;
 const EPOCH_MS = /^\d{13}$/;
 /** The longest a time can be: date, nine digits of a second, zone. */
@@ -17,6 +21,7 @@ const TIME_CHARS_MAX = 40;
  */
 export function parseEventTimeMs(text: string): number | undefined {
   if (text.length > TIME_CHARS_MAX) return undefined;
+  if (text.startsWith(lastSecond.text)) return afterSecond(text);
   const calendar = CALENDAR.exec(text);
   if (calendar !== null) return fromCalendar(calendar);
   const epoch = EPOCH.exec(text);
@@ -30,7 +35,14 @@ function fromCalendar(parts: RegExpExecArray): number | undefined {
     outside(month, 1, 12) || outside(day, 1, 31) || outside(hour, 0, 23) || outside(minute, 0, 59);
   if (wrong || outside(second, 0, 60)) return undefined;
   const ms = Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second);
+  lastSecond = { text: owned(parts[0].slice(0, SECOND_CHARS)), ms };
   return ms + fractionMs(parts[7]) - zoneMs(parts[8]);
+}
+
+/** The rest of a time that shares its second with the time before it, as neighbours mostly do. */
+function afterSecond(text: string): number | undefined {
+  const rest = AFTER_SECOND.exec(text.slice(SECOND_CHARS));
+  return rest === null ? undefined : lastSecond.ms + fractionMs(rest[1]) - zoneMs(rest[2]);
 }
 
 function outside(value: number | undefined, least: number, most: number): boolean {

@@ -18,7 +18,7 @@ export interface SplunkExportOptions {
 /** JSON escapes make a line longer than its text, and fields come on top. */
 const EXPORT_LINE_BYTES_MAX = 4 * limits.LINE_BYTES_MAX;
 /** Rows take several times their bytes while they are parsed, so batches are smaller than a chunk. */
-const BATCH_BYTES_MAX = 128 * 1024;
+const BATCH_BYTES_MAX = 16 * 1024;
 
 interface ExportLine {
   readonly preview?: unknown;
@@ -45,7 +45,7 @@ export async function* decodeSplunkExport(
     let ended = false;
     for (const line of batch.lines) {
       lineNumber += 1;
-      if (line.text.trim() === "") continue;
+      if (isBlank(line.text)) continue;
       const parsed = line.cut ? salvage(line.text) : parseLine(line.text, lineNumber);
       throwIfRefused(parsed, lineNumber, rowsRead + rows.length);
       if (parsed.preview === true) continue;
@@ -60,6 +60,10 @@ export async function* decodeSplunkExport(
   const place = `line ${lineNumber + 1}`;
   const what = lineNumber === 0 ? "the body was empty" : "the stream stopped before its last row";
   throw new PetrelError("INCOMPLETE", `Splunk export: ${what}`, { place, rows: rowsRead });
+}
+
+function isBlank(text: string): boolean {
+  return !text.startsWith("{") && text.trim() === "";
 }
 
 function parseLine(text: string, lineNumber: number): ExportLine {

@@ -20,14 +20,19 @@ export function toRow(result: unknown, cutLine: boolean, lineNumber: number): Ro
   const cut = cutLine || raw.length > limits.LINE_BYTES_MAX;
   const timeMs = parseEventTimeMs(textOf(result["_time"]));
   const fields = fieldsOf(result);
-  const service = SERVICE_FIELDS.map((name) => fields[name]).find((name) => name);
-  return {
-    raw: cut ? raw.slice(0, limits.LINE_BYTES_MAX) : raw,
-    fields,
-    ...(timeMs !== undefined && { timeMs }),
-    ...(service !== undefined && { service }),
-    ...(cut && { cut }),
-  };
+  const service = serviceIn(fields);
+  const row: Draft = { raw: cut ? raw.slice(0, limits.LINE_BYTES_MAX) : raw, fields };
+  if (timeMs !== undefined) row.timeMs = timeMs;
+  if (service !== undefined) row.service = service;
+  if (cut) row.cut = true;
+  return row;
+}
+
+type Draft = { -readonly [Field in keyof Row]: Row[Field] };
+
+function serviceIn(fields: Readonly<Record<string, string>>): string | undefined {
+  for (const name of SERVICE_FIELDS) if (fields[name]) return fields[name];
+  return undefined;
 }
 
 /** Splunk's own fields (`_raw`, `_time`, `_bkt` …) are left out. */

@@ -39,12 +39,15 @@ export function maskMessage(message: string): string {
   return collapse(mask).slice(0, MASK_CHARS_MAX);
 }
 
+const ENDS_PLAIN = /[^:.!?]$/;
+
 /** A word with its punctuation; a value after `=` varies whatever it is. */
 function maskPart(word: string, before: string): string {
   if (word.length > WORD_CHARS_MAX) return "<LONG>";
-  const trailing = /[:.!?]+$/.exec(word.slice(-3))?.[0] ?? "";
+  const trailing = ENDS_PLAIN.test(word) ? "" : (/[:.!?]+$/.exec(word.slice(-3))?.[0] ?? "");
   const bare = word.slice(0, word.length - trailing.length);
   if (bare === "") return word;
+  if (before.endsWith(" user ") || before.endsWith(" user: ")) return `<*>${trailing}`;
   if (before.endsWith("=") && !before.endsWith("==")) return `<*>${trailing}`;
   return (needsMask(bare) ? maskColons(bare) : bare) + trailing;
 }
@@ -59,7 +62,8 @@ function maskColons(word: string): string {
 function needsMask(word: string): boolean {
   for (let at = 0; at < word.length; at++) {
     const code = word.charCodeAt(at);
-    if ((code >= 48 && code <= 57) || code === 64 || code === 47) return true;
+    if ((code >= 48 && code <= 57) || code === 64 || code === 47 || code === 46 || code === 92)
+      return true;
   }
   return false;
 }
@@ -93,13 +97,17 @@ function groupAt(text: string, at: number, before: string): Group | undefined {
   return { mask: `${open}${GROUP_NAME[open]}${CLOSER[open]}`, end: groupEnds[at] ?? text.length };
 }
 
+/** The method of a quoted request line tells what is done; the rest of it varies. */
+const HTTP_VERB = /^(?:GET|POST|PUT|DELETE|PATCH|HEAD|OPTIONS) (?=\/)/;
+
 function quotedAt(text: string, at: number, quote: string): Group | undefined {
   const previous = text.charCodeAt(at - 1);
   // An apostrophe inside a word opens nothing.
   if (quote === "'" && at > 0 && (BREAKS[previous] !== 1 || previous > 127)) return undefined;
   const close = text.indexOf(quote, at + 1);
   if (close === -1 || close - at > 500) return undefined;
-  return { mask: `${quote}<STR>${quote}`, end: close + 1 };
+  const verb = HTTP_VERB.exec(text.slice(at + 1, at + 10))?.[0] ?? "";
+  return { mask: `${quote}${verb}<STR>${quote}`, end: close + 1 };
 }
 
 /** For the bracket at each place: where its group ends, and what stands at its first level. */
@@ -130,7 +138,15 @@ function indexGroups(text: string): void {
   }
 }
 
-/** Runs of one value, such as `<NUM>, <NUM>, <NUM>`, become one: their length is a value too. */
+const DATE =
+  /\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}<NUM> <TIME>(?: [A-Z]{3,4})? <NUM>/g;
+
+/**
+ * A date of several words becomes `<TIME>`. Runs of one value, such as `<NUM>, <NUM>, <NUM>`, become
+ * one: their length is a value too. A host in brackets may be missing from them.
+ */
 function collapse(mask: string): string {
-  return mask.replace(/(<[A-Z*]{1,5}>)(?:(?:, ?| )\1)+/g, "$1");
+  const dated = mask.includes("<TIME>") ? mask.replace(DATE, "<TIME>") : mask;
+  const hosted = dated.replace(/ \((?:<HOST>|<IP>)?\)/g, " (<*>)");
+  return hosted.replace(/(<[A-Z*]{1,5}>)(?:(?:, ?| )\1)+/g, "$1");
 }

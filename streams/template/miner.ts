@@ -30,7 +30,7 @@ interface Place {
 }
 
 /** More masks than this from one logger are names or prose that masking does not see. */
-const SHAPES_MAX = 100;
+const SHAPES_MAX = 250;
 /** Share of equal words that makes two shapes one. */
 const SIMILARITY_LEAST = 0.6;
 /** Compared at most, so a hostile stream of unique lines stays fast. */

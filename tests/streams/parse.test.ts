@@ -115,6 +115,10 @@ test("statuses and latencies in their usual forms, and what only looks like one"
   expect(read("done in 350ms")?.latencyMs).toBe(350);
   expect(read("responseTime=350")?.latencyMs).toBe(350);
   expect(read("in 3 attempts")?.latencyMs).toBeUndefined();
+  for (const text of ["latency_ms=123", "duration_ms=123", "durationMs: 123", "elapsed_ms=123"]) {
+    expect(read(text)?.latencyMs).toBe(123);
+  }
+  expect(read("request_duration_us=1500")?.latencyMs).toBe(1.5);
 });
 
 test("exceptions named inside a message", () => {

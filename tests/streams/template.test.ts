@@ -16,6 +16,11 @@ test("values are named by their shape", () => {
     "at 2026-03-13 14:20:24.940 by a@b.de": "at <TIME> by <EMAIL>",
     'name "Ann Lee" id=abc': 'name "<STR>" id=<*>',
     "can't stop": "can't stop",
+    "session opened for user root": "session opened for user <*>",
+    "lookup of ns1.example.com (a.b.org) failed": "lookup of <HOST> (<*>) failed",
+    "bean com.zaxxer.hikari.pool": "bean com.zaxxer.hikari.pool",
+    'asked "POST /v2/x HTTP/1.1" now': 'asked "POST <STR>" now',
+    "at Fri Jun 17 07:07:00 2005": "at <TIME>",
     "[info: Route(id=7, stations=[a, b])] ok": "[info: Route(<OBJ>)] ok",
   };
   for (const [message, template] of Object.entries(cases)) expect(textOf(message)).toBe(template);
