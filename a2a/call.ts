@@ -12,7 +12,7 @@ import {
   parseTraceparent,
   type TraceContext,
 } from "../core/mod.ts";
-import { A2A_VERSION, HEADER } from "./subjects.ts";
+import { A2A_VERSION, HEADER, type Method } from "./subjects.ts";
 
 /** A caller that names no timeout gets this one. */
 export const DEFAULT_TIMEOUT_MS = 30_000;
@@ -26,6 +26,14 @@ export interface CallInfo {
   readonly deadlineMs: number;
   readonly version: string;
   readonly extensions: readonly string[];
+}
+
+/** One call as its sender keeps it. */
+export interface Call {
+  readonly method: Method;
+  readonly envelopeId: string;
+  readonly timeoutMs: number;
+  readonly trace: TraceContext;
 }
 
 /** Headers of a request that leaves now and is worth an answer for `timeoutMs`. */

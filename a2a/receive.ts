@@ -6,11 +6,10 @@
 import { StreamResponse } from "@a2a-js/sdk";
 import { createInbox, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import { type Clock, limits, PetrelError } from "../core/mod.ts";
-import { requestHeaders } from "./call.ts";
+import { type Call, requestHeaders } from "./call.ts";
 import { fromErrorEnvelope } from "./errors.ts";
 import { readEnvelope, violation } from "./frames.ts";
 import { FRAMES, type Frame, HEADER, inboxPrefix, rpcSubject } from "./subjects.ts";
-import type { Call } from "./transport.ts";
 
 export interface ReceiveOptions {
   readonly nc: NatsConnection;

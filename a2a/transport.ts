@@ -35,7 +35,7 @@ import {
   type TraceContext,
 } from "../core/mod.ts";
 import type { Outbox } from "./audit/outbox.ts";
-import { DEFAULT_TIMEOUT_MS, requestHeaders } from "./call.ts";
+import { type Call, DEFAULT_TIMEOUT_MS, requestHeaders } from "./call.ts";
 import { fromErrorEnvelope, fromNatsError } from "./errors.ts";
 import { readEnvelope } from "./frames.ts";
 import { receiveStream } from "./receive.ts";
@@ -49,14 +49,6 @@ export interface TransportOptions {
   readonly caller: string;
   readonly instance: string;
   readonly agent: string;
-}
-
-/** What one call reports and waits for. */
-export interface Call {
-  readonly method: Method;
-  readonly envelopeId: string;
-  readonly timeoutMs: number;
-  readonly trace: TraceContext;
 }
 
 /** Service parameters our callers may set, beside A2A's own (spec section 3.2.6). */

@@ -12,11 +12,11 @@ import {
 } from "../agents/mod.ts";
 import { readAudit, type Tally, tallyAudit } from "../bridge/mod.ts";
 import type { Config, Logger } from "../core/mod.ts";
+import { llmOf } from "./systems.ts";
 import {
   configuredSources,
   EVIDENCE_ROLES,
   type EvidenceRole,
-  llmOf,
   type ServedSre,
   serveEvidence,
   serveSre,

@@ -1,45 +1,33 @@
 /**
- * Wires the agents to the systems the configuration names. The only place that knows both sides of a
+ * Wires the agents to the systems the configuration names: the only place that knows both sides of a
  * port. Nothing here decides anything about telemetry.
  */
-import { readFileSync } from "node:fs";
 import type { KV } from "@nats-io/kv";
 import { Mesh } from "../a2a/mod.ts";
 import {
   type AlarmSink,
-  type Dashboards,
   INVESTIGATIONS_BUCKET,
   type Llm,
   type LogQuerySpec,
   type LogSource,
   METRIC_QUERIES,
-  type MetricSource,
   makeMetricsAgent,
   makeSplunkAgent,
   SreAgent,
   type SreEvent,
 } from "../agents/mod.ts";
-import {
-  type Config,
-  type Logger,
-  llmEnvironment,
-  messageOf,
-  PetrelError,
-  redact,
-} from "../core/mod.ts";
-import {
-  type GrafanaClient,
-  type LlmOptions,
-  makeGrafanaClient,
-  makeLlm,
-  makePrometheusClient,
-  makeSplunkClient,
-  makeSplunkSource,
-  type PrometheusClient,
-  type SplunkClient,
-} from "../mcp/mod.ts";
+import { type Config, type Logger, PetrelError, redact } from "../core/mod.ts";
+import { makeSplunkSource } from "../mcp/mod.ts";
 import type { RuleSet } from "../streams/mod.ts";
 import { fileLogs, streamLogs } from "./logs.ts";
+import { dashboardsOf, metricSource } from "./ports.ts";
+import {
+  grafanaClient,
+  missing,
+  prometheusClient,
+  splunkClient,
+  splunkDefaults,
+} from "./systems.ts";
 
 export const ROLES = ["sre", "splunk", "metrics"] as const;
 export type Role = (typeof ROLES)[number];
@@ -164,92 +152,6 @@ export function configuredSources(config: Config): EvidenceRole[] {
   );
 }
 
-/** The LLM of the environment, if there is one and it is not switched off. */
-export function llmOf(config: Config): Llm | undefined {
-  const env = config.llm.enabled ? llmEnvironment() : undefined;
-  return (
-    env &&
-    makeLlm({ ...llmOptions(env), timeoutMs: config.llm.timeout, maxTokens: config.llm.tokens_max })
-  );
-}
-
-/** The variables by the names mcp/ gives them. */
-function llmOptions(env: Readonly<Record<string, string>>): LlmOptions {
-  const names = {
-    openaiApiKey: env.OPENAI_API_KEY,
-    openaiBaseUrl: env.OPENAI_BASE_URL,
-    openaiModel: env.OPENAI_MODEL,
-    azureApiKey: env.AZURE_OPENAI_API_KEY,
-    azureEndpoint: env.AZURE_OPENAI_ENDPOINT,
-    azureInstanceName: env.AZURE_OPENAI_API_INSTANCE_NAME,
-    azureDeployment: env.AZURE_OPENAI_DEPLOYMENT ?? env.AZURE_OPENAI_API_DEPLOYMENT_NAME,
-    azureApiVersion: env.AZURE_OPENAI_API_VERSION,
-    azureModel: env.AZURE_OPENAI_MODEL,
-  };
-  return Object.fromEntries(Object.entries(names).filter(([, value]) => value !== undefined));
-}
-
-export function splunkClient(config: Config): SplunkClient {
-  const { splunk } = config;
-  if (!splunk) throw missing("splunk");
-  const { token, user = "", password = "" } = splunk;
-  return makeSplunkClient({
-    url: splunk.url,
-    auth: token === undefined ? { kind: "basic", user, password } : { kind: "token", token },
-    timeoutMs: splunk.timeout,
-    ...(splunk.web_url === undefined ? {} : { webUrl: splunk.web_url }),
-    ...tlsOf(splunk.ca_file),
-  });
-}
-
-export function prometheusClient(config: Config): PrometheusClient {
-  const { prometheus } = config;
-  if (!prometheus) throw missing("prometheus");
-  const { url, token, user, password, timeout } = prometheus;
-  return makePrometheusClient({
-    url,
-    timeoutMs: timeout,
-    ...(token === undefined ? {} : { auth: { bearerToken: token } }),
-    ...(user === undefined ? {} : { auth: { username: user, password: password ?? "" } }),
-    ...tlsOf(prometheus.ca_file),
-  });
-}
-
-export function grafanaClient(config: Config): GrafanaClient {
-  const { grafana } = config;
-  if (!grafana) throw missing("grafana");
-  return makeGrafanaClient({
-    url: grafana.url,
-    token: grafana.token ?? "",
-    timeoutMs: grafana.timeout,
-    writes: config.mcp.writes,
-    ...tlsOf(grafana.ca_file),
-  });
-}
-
-function tlsOf(caFile: string | undefined): { tls?: { ca: string } } {
-  return caFile === undefined ? {} : { tls: { ca: readCertificate(caFile) } };
-}
-
-function readCertificate(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw new PetrelError(
-      "CONFIG_INVALID",
-      `ca_file: ${messageOf(error)}`,
-      { path: "ca_file" },
-      error,
-    );
-  }
-}
-
-function missing(section: string): PetrelError {
-  return new PetrelError("CONFIG_INVALID", `configuration: ${section} is not configured`, {
-    path: section,
-  });
-}
-
 function rulesOf(config: Config): RuleSet {
   const names = (set: Config["rules"]["defaults"]) => ({
     http500CountMax: set.http_500_count_max,
@@ -275,12 +177,6 @@ function logSource(config: Config, mesh: Mesh): LogSource {
   return makeSplunkSource(splunkClient(config), splunkDefaults(config));
 }
 
-/** Where a query that names no index looks. */
-export function splunkDefaults(config: Config): { index: string; serviceField: string } {
-  const { index = "main", service_field: serviceField = "service" } = config.splunk ?? {};
-  return { index, serviceField };
-}
-
 function metricSettings(config: Config) {
   const { prometheus, grafana } = config;
   if (!prometheus) throw missing("prometheus");
@@ -293,44 +189,5 @@ function metricSettings(config: Config) {
     rangeMs: prometheus.range,
     lookbackMs: prometheus.lookback,
     ...(grafana ? { dashboards: dashboardsOf(grafanaClient(config)) } : {}),
-  };
-}
-
-const LINK_CHARS_MAX = 2_000;
-
-function metricSource(client: PrometheusClient): MetricSource {
-  return {
-    name: "prometheus",
-    range: async (promql, range, signal) => {
-      const { series, seriesTotal } = await client.range(promql, range, signal);
-      const read = series.map(({ labels, timesMs, values }) => ({
-        labels,
-        samples: timesMs.map((timeMs, at) => ({ timeMs, value: values[at] ?? Number.NaN })),
-      }));
-      return { series: read, cut: seriesTotal > series.length };
-    },
-    link: (promql, window) => {
-      const link = client.graphLink(promql, window);
-      return link.length <= LINK_CHARS_MAX ? link : undefined;
-    },
-  };
-}
-
-const DASHBOARDS_MAX = 5;
-
-function dashboardsOf(client: GrafanaClient): Dashboards {
-  return {
-    links: async (services, window, signal) => {
-      const { hits } = await client.search("", 50, signal);
-      const named = hits.filter(({ title, tags }) =>
-        services.some((service) => title.includes(service) || tags.includes(service)),
-      );
-      return [...named, ...hits.filter((hit) => !named.includes(hit))]
-        .slice(0, DASHBOARDS_MAX)
-        .map(({ uid, title }) => ({
-          title: `Grafana: ${title}`,
-          url: client.dashboardLink({ uid, window }),
-        }));
-    },
   };
 }

@@ -1,6 +1,7 @@
 /** What the rest of Petrel may use of core. Core imports nothing of ours. */
 export { type Clock, systemClock } from "./clock.ts";
-export { type Config, llmEnvironment, loadConfig, parseConfig } from "./config.ts";
+export { llmEnvironment, loadConfig, parseConfig } from "./config.ts";
+export type { Config } from "./config-schema.ts";
 export {
   asPetrelError,
   ERROR_CODES,

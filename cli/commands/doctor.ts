@@ -5,11 +5,11 @@ import { colour, oneLine } from "../render/text.ts";
 import {
   grafanaClient,
   llmOf,
-  openMesh,
   prometheusClient,
   splunkClient,
   splunkDefaults,
-} from "../wire.ts";
+} from "../systems.ts";
+import { openMesh } from "../wire.ts";
 
 const OPTIONS = { ...CONFIG_OPTIONS, json: { type: "boolean" } } as const;
 

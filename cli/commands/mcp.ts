@@ -11,8 +11,8 @@ import {
 import { CONFIG_OPTIONS, configFrom, readArgs } from "../args.ts";
 import { commandLogger } from "../output.ts";
 import { untilStopped } from "../signals.ts";
+import { grafanaClient, prometheusClient, splunkClient, splunkDefaults } from "../systems.ts";
 import { VERSION } from "../version.ts";
-import { grafanaClient, prometheusClient, splunkClient, splunkDefaults } from "../wire.ts";
 
 const OPTIONS = {
   ...CONFIG_OPTIONS,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { z } from "zod";
-import { ConfigSchema } from "../../core/config.ts";
+import { ConfigSchema } from "../../core/config-schema.ts";
 import { type Config, ERROR_CODES, parseConfig, parseDurationMs } from "../../core/mod.ts";
 
 const DOC = await Bun.file(join(import.meta.dir, "../../docs/configuration.md")).text();
