@@ -34,10 +34,23 @@ export function schemaInText(system: string): Node | undefined {
   }
 }
 
+/** What the prompt says of one piece of evidence: its summary, or the first line that names it. */
 function lineAbout(prompt: string, id: string | undefined): string {
   if (id === undefined) return "The prompt names no evidence.";
-  const found = prompt.split("\n").find((line) => line.match(EVIDENCE_ID)?.includes(id));
-  return `As ${id} shows: ${(found ?? "").trim()}`.slice(0, TEXT_CHARS_MAX);
+  const lines = prompt.split("\n");
+  const summary = lines.map((line) => summaryIn(line, id)).find((found) => found !== undefined);
+  const named = lines.find((line) => line.match(EVIDENCE_ID)?.includes(id));
+  return (summary ?? `As ${id} shows: ${(named ?? "").trim()}`).slice(0, TEXT_CHARS_MAX);
+}
+
+function summaryIn(line: string, id: string): string | undefined {
+  if (!line.startsWith("{")) return undefined;
+  try {
+    const said: { id?: unknown; summary?: unknown } = JSON.parse(line);
+    return said.id === id && typeof said.summary === "string" ? said.summary : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function numberOf(node: Node, key: string): number | undefined {
