@@ -1,5 +1,7 @@
 /** `petrel demo`: recorded faults, found by the agents, with everything started and stopped for you. */
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
 import type { Verdict } from "../../agents/mod.ts";
 import {
   type Config,
@@ -33,7 +35,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   const startedMs = systemClock.nowMs();
   await using stack = new AsyncDisposableStack();
   const world = await startWorld({
-    toolsDir: process.env.PETREL_TOOLS ?? join(process.cwd(), ".tools"),
+    toolsDir: toolsDir(),
     onProgress: (_kind, text) => void process.stderr.write(`${text}\n`),
     signal,
     ...(values.stay ? { port: STAY_PORT } : {}),
@@ -59,6 +61,14 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
       "try: petrel demo --stay, and in another terminal: petrel agents · petrel audit tail",
     );
   return ok ? 0 : 1;
+}
+
+/** Where fetched programs live: $PETREL_TOOLS, the source tree's .tools, or the user's cache. */
+function toolsDir(): string {
+  const { PETREL_TOOLS, XDG_CACHE_HOME } = process.env;
+  if (PETREL_TOOLS) return PETREL_TOOLS;
+  if (existsSync(".tools")) return resolve(".tools");
+  return join(XDG_CACHE_HOME || join(homedir(), ".cache"), "petrel");
 }
 
 interface Result {
