@@ -14,6 +14,8 @@ export const ARTIFACT_NAME = "findings";
 
 const DEPENDENCIES_MAX = 2_000;
 const NOTES_MAX = 20;
+/** What may be cut from a report, and is missed when it is. */
+const LISTS = ["findings", "services", "dependencies"] as const;
 
 interface Common {
   readonly window: SourceReport["window"];
@@ -89,9 +91,7 @@ export function fitReport(report: SourceReport): SourceReport {
     dependencies: strongest(report.dependencies, DEPENDENCIES_MAX),
     findings: report.findings.slice(0, limits.FINDINGS_MAX),
   };
-  fitted.cut ||=
-    fitted.findings.length < report.findings.length ||
-    fitted.services.length < report.services.length;
+  fitted.cut ||= LISTS.some((list) => fitted[list].length < report[list].length);
   while (bytesOf(fitted) > limits.ARTIFACT_BYTES_MAX) {
     const { dependencies, services, findings } = fitted;
     if (dependencies.length > 100)
