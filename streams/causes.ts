@@ -1,7 +1,7 @@
 /** What the ranking answers. */
 import type { Dependency, Finding, Resource, SourceReport } from "./findings.ts";
 
-/** A finding with the id it has across sources in one investigation: e1, e2, … in order of weight. */
+/** A finding with the id it has across sources in one investigation: e1, e2, … as docs/findings.md says. */
 export interface Evidence {
   readonly id: string;
   readonly source: SourceReport["source"];

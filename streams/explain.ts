@@ -63,7 +63,7 @@ export function explainVerdict(input: ExplainInput): PlainWords {
   const rivalCited = rival?.evidence.find((id) => known.has(id) && !cited.includes(id));
   const sentences = [
     verdict(first, when, cited),
-    ...findings(cited, known),
+    ...findings(first.service, cited, known),
     ...consequences(first, rival, rivalCited),
     ...open,
   ];
@@ -82,22 +82,31 @@ function whenOf({ window }: ExplainInput): string {
 }
 
 function titleOf(cause: ExplainedCause): string {
-  const where = cause.location === undefined ? "" : ` (${cause.location})`;
-  return `${cause.service}: ${cause.mechanism}${where}`;
+  return `${cause.service}: ${mechanismOf(cause)}`;
+}
+
+/** `network delay (towards ts-auth-service)`, `returns wrong data (between A#31 and A#34)`. */
+function mechanismOf({ mechanism, location }: ExplainedCause): string {
+  if (location === undefined || mechanism.includes(location)) return mechanism;
+  const [from, to] = location.split("-> ", 2).map((part) => part.trim());
+  if (!to) return `${mechanism} (${location})`;
+  return `${mechanism} (${from ? `between ${from} and ${to}` : `towards ${to}`})`;
 }
 
 function verdict(cause: ExplainedCause, when: string, cited: readonly string[]): string {
   const how = cause.confidence >= SURE_MIN ? "is the most likely cause" : "may be the cause";
   const percent = Math.round(cause.confidence * 100);
   const marks = cited.map((id) => `[${id}]`).join("");
-  return `Between ${when} ${cause.service} ${how}: ${cause.mechanism} (confidence ${percent} %) ${marks}.`;
+  return `Between ${when} ${cause.service} ${how}: ${mechanismOf(cause)}, confidence ${percent} % ${marks}.`;
 }
 
-/** One sentence with what the strongest evidence says, each part with its id. */
-function findings(cited: readonly string[], known: Known): string[] {
-  const parts = cited
-    .slice(0, 2)
-    .map((id) => `${clip(known.get(id)?.summary ?? "", 300).replace(/\.$/, "")} [${id}]`);
+/** One sentence with what the first evidence says, each part with its id, and with whose it is. */
+function findings(cause: string, cited: readonly string[], known: Known): string[] {
+  const parts = cited.slice(0, 2).map((id) => {
+    const { service = cause, summary = "" } = known.get(id) ?? {};
+    const whose = service === cause ? "" : `${service}: `;
+    return `${whose}${clip(summary, 300).replace(/\.$/, "")} [${id}]`;
+  });
   return parts.length === 0 ? [] : [`${parts.join("; ")}.`];
 }
 

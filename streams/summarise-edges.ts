@@ -94,8 +94,10 @@ export class EdgeCollector {
     // Lines of the same instant are ordered by service, so the order of arrival does not matter.
     order.sort((a, b) => this.#time(a) - this.#time(b) || this.#compareServices(a, b));
     for (let at = 1; at < order.length; at++) {
-      const [before, after] = [order[at - 1] ?? 0, order[at] ?? 0];
-      const [from, to] = [this.#services[before] ?? 0, this.#services[after] ?? 0];
+      const before = order[at - 1] ?? 0;
+      const after = order[at] ?? 0;
+      const from = this.#services[before] ?? 0;
+      const to = this.#services[after] ?? 0;
       if (from !== to) this.#count(from, to, this.#time(after) - this.#time(before));
     }
   }
@@ -140,7 +142,8 @@ export class EdgeCollector {
   }
 
   #compareServices(a: number, b: number): number {
-    const [nameA, nameB] = [this.#nameAt(a), this.#nameAt(b)];
+    const nameA = this.#nameAt(a);
+    const nameB = this.#nameAt(b);
     if (nameA === nameB) return 0;
     return nameA < nameB ? -1 : 1;
   }

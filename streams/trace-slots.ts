@@ -59,7 +59,8 @@ export class TraceSlots {
   }
 
   #unlink(slot: number): void {
-    const [older, newer] = [this.#older[slot] ?? NONE, this.#newer[slot] ?? NONE];
+    const older = this.#older[slot] ?? NONE;
+    const newer = this.#newer[slot] ?? NONE;
     if (older === NONE) this.#oldest = newer;
     else this.#newer[older] = newer;
     if (newer === NONE) this.#newest = older;

@@ -94,13 +94,18 @@ async function look(
   });
 }
 
-/** No line in the window nor before it is no answer: a wrong index reads the same as a quiet night. */
+/**
+ * No line in a window is no answer. With none before it either, index or search is wrong; with some, the
+ * logs are late or their way here is broken, and the source is asked again before it counts as failed.
+ */
 function refuseSilence(current: LogSummary, before: LogSummary | undefined): void {
-  if (current.rows > 0 || (before?.rows ?? 0) > 0) return;
-  throw new PetrelError(
-    "CONFIG_INVALID",
-    "no log line in the window or its baseline: check index and search",
-  );
+  if (current.rows > 0) return;
+  const usual = before?.rows ?? 0;
+  if (usual > 0) {
+    throw new PetrelError("INCOMPLETE", `no log line in the window, ${usual} in its baseline`);
+  }
+  const words = "no log line in the window or its baseline: check index and search";
+  throw new PetrelError("CONFIG_INVALID", words);
 }
 
 /** Reads windows through the pipeline, and remembers the last summaries. */

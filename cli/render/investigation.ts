@@ -93,7 +93,7 @@ export class InvestigationView {
       this.#indent(`${colour("yellow", "◆ inconclusive")}  ${oneLine(verdict.reason ?? "", 200)}`);
     } else {
       const { service = "?", mechanism = "?", location } = verdict.rootCause ?? {};
-      const place = location ? ` · ${oneLine(location, 80)}` : "";
+      const place = location ? ` · ${oneLine(location.replace(/^-> /, "towards "), 80)}` : "";
       this.#indent(
         `${colour("red", "▲ incident")}  ${colour("bold", oneLine(service, 80))} · ${oneLine(mechanism, 80)}${place} · confidence ${verdict.confidence.toFixed(2)}`,
       );

@@ -13,8 +13,12 @@ export interface MetricTraits {
   readonly resource: Resource;
   /** Least spread that is taken for normal; `absolute` in `unit`. */
   readonly floor: SpreadFloor;
-  /** Short words for summaries. */
+  /** Its name in summaries, in front of a level or behind a count; the metric's own when empty. */
   readonly title: string;
+  /** What a level is a share of, such as `of its limit`. */
+  readonly share?: string;
+  /** True for counts: `25 threads waiting`, not `threads at 25`. */
+  readonly counts?: boolean;
   /** The threshold that holds for it, if any. */
   readonly rule?: keyof ServiceRules;
   /**
@@ -35,7 +39,7 @@ const traits = (
   resource: Resource,
   floor: readonly [relative: number, absolute: number],
   title: string,
-  more: Pick<MetricTraits, "rule" | "ruleSample" | "supportOnly"> = {},
+  more: Pick<MetricTraits, "rule" | "ruleSample" | "supportOnly" | "share" | "counts"> = {},
 ): MetricTraits => ({
   name,
   bad,
@@ -46,44 +50,53 @@ const traits = (
 });
 
 const SUPPORT = { supportOnly: true } as const;
+const COUNT = { counts: true } as const;
+const OF_LIMIT = { share: "of its limit" } as const;
 
 /** First match wins; {@link OTHER_METRIC} is for names not listed. */
 export const METRICS: readonly MetricTraits[] = [
+  traits(/^cpu$/, "up", "cpu", [0.1, 2], "CPU", OF_LIMIT),
   traits(/^(?:process_)?cpu(?:_usage)?$/, "up", "cpu", [0.1, 2], "CPU"),
   traits(/^jvm_memory/, "up", "jvm_memory", [0.05, 3], "JVM memory", {
     rule: "jvmMemoryPercentMax",
+    share: "of its maximum",
   }),
-  traits(/^memory/, "up", "memory", [0.05, 2], "memory"),
-  traits(/^gc_/, "up", "gc", [0.2, 0.05], "garbage collection"),
-  traits(/^hikari_pending/, "up", "connection_pool", [0.1, 1], "threads waiting for a connection"),
-  traits(/^hikari_timeout/, "up", "connection_pool", [0.1, 1], "connection timeouts"),
-  traits(/^hikari_/, "up", "connection_pool", [0.1, 10], "connections in use"),
-  traits(/^http_500_count/, "up", "errors", [0.1, 3], "HTTP 500 answers", {
+  traits(/^memory/, "up", "memory", [0.05, 2], "Memory", OF_LIMIT),
+  traits(/^gc_/, "up", "gc", [0.2, 0.05], "Garbage collection"),
+  traits(
+    /^hikari_pending/,
+    "up",
+    "connection_pool",
+    [0.1, 1],
+    "threads waiting for a connection",
+    COUNT,
+  ),
+  traits(/^hikari_timeout/, "up", "connection_pool", [0.1, 1], "connection timeouts", COUNT),
+  traits(/^hikari_/, "up", "connection_pool", [0.1, 10], "Connections in use", {
+    share: "of the pool",
+  }),
+  traits(/^http_500_count/, "up", "errors", [0.1, 3], "HTTP 500 responses", {
+    ...COUNT,
     rule: "http500CountMax",
     ruleSample: "last",
   }),
-  traits(/^http_500_rate/, "up", "errors", [0.1, 1], "HTTP 500 answers a minute", {
+  traits(/^http_500_rate/, "up", "errors", [0.1, 1], "HTTP 500 responses a minute", {
+    ...COUNT,
     rule: "http500PerMinuteMax",
   }),
-  traits(/^(?:http_5xx|errors?)/, "up", "errors", [0.1, 1], "server errors"),
-  traits(/^http_latency_mean/, "up", "latency", [0.1, 20], "mean latency", {
+  traits(/^http_5xx/, "up", "errors", [0.1, 1], "HTTP 5xx responses"),
+  traits(/^errors?/, "up", "errors", [0.1, 1], "Logged errors"),
+  traits(/^http_latency_mean/, "up", "latency", [0.1, 20], "Mean latency", {
     rule: "latencyMeanMsMax",
     ruleSample: "mean",
   }),
-  traits(/latency.*(?:_ms)$/, "up", "latency", [0.1, 20], "latency", SUPPORT),
-  traits(/latency/, "up", "latency", [0.1, 0.02], "latency", SUPPORT),
-  traits(/^network/, "both", "network", [0.1, 1_000], "network traffic", SUPPORT),
-  traits(/request/, "both", "traffic", [0.1, 0.5], "requests", SUPPORT),
+  traits(/latency.*(?:_ms)$/, "up", "latency", [0.1, 20], "Latency", SUPPORT),
+  traits(/latency/, "up", "latency", [0.1, 0.02], "Latency", SUPPORT),
+  traits(/^network/, "both", "network", [0.1, 1_000], "Network traffic", SUPPORT),
+  traits(/request/, "both", "traffic", [0.1, 0.5], "Request rate", SUPPORT),
 ];
 
-export const OTHER_METRIC: MetricTraits = traits(
-  /$/,
-  "both",
-  "traffic",
-  [0.1, 1e-9],
-  "metric",
-  SUPPORT,
-);
+export const OTHER_METRIC: MetricTraits = traits(/$/, "both", "traffic", [0.1, 1e-9], "", SUPPORT);
 
 export function traitsOf(metric: string): MetricTraits {
   return METRICS.find((row) => row.name.test(metric)) ?? OTHER_METRIC;

@@ -163,9 +163,9 @@ export function detectDelays(current: LogSummary, baseline: LogSummary): Draft[]
     const slowest = slow[0];
     if (score < SUPPORT_MIN || slowest === undefined) continue;
     const [from, to] = slowest.ends;
-    const where = from === to ? `inside ${service}` : `from ${from} to ${to}`;
+    const where = from === to ? `inside ${service}` : `between ${from} and ${to}`;
     const peer = from === service ? to : from;
-    const summary = `Requests wait ${where}: ${short(slowest.nowMs)} ms instead of ${short(slowest.beforeMs)} ms between two lines.`;
+    const summary = `Requests wait ${short(slowest.nowMs)} ms ${where}, normally ${short(slowest.beforeMs)} ms.`;
     drafts.push({
       kind: "edge_delay",
       service,

@@ -9,12 +9,14 @@ import type { RuleSet } from "../rules.ts";
 import { commonScore } from "../stats.ts";
 import { units } from "./align.ts";
 import { detectDelays } from "./delays.ts";
-import { clip, type Draft, NOTABLE, numbered, short } from "./draft.ts";
+import { clip, type Draft, NOTABLE, numbered } from "./draft.ts";
 import { detectPaths } from "./paths.ts";
 import { detectBreaches, detectServices } from "./services.ts";
+import { detectSilence } from "./silence.ts";
 import { symptomOf } from "./symptoms.ts";
 import { detectTemplates, lengthRatio, sizeFactors } from "./templates.ts";
 import { exemplarsOf, mentionsOf, type TextOptions } from "./text.ts";
+import { counted } from "./words.ts";
 
 export interface DetectOptions {
   /** Every quoted text passes through it. Default: unchanged. */
@@ -51,13 +53,17 @@ export function detectLogs(
     return { findings: numbered(drafts, "logs", findingsMax), notes };
   }
   const factor = sizeFactors(units(current, baseline), lengthRatio(current, baseline));
-  const drafts = [
+  const others = [
     ...breaches,
     ...detectServices(current, baseline, factor),
+    ...detectSilence(current, baseline, factor),
     ...detectTemplates(current, baseline, text),
-    ...detectPaths(current, baseline, text),
     ...detectDelays(current, baseline),
   ];
+  const troubled = others.some(
+    ({ resource, score }) => resource !== undefined && resource !== "traffic" && score >= NOTABLE,
+  );
+  const drafts = [...others, ...detectPaths(current, baseline, text, troubled)];
   return { findings: numbered(drafts, "logs", findingsMax), notes: [] };
 }
 
@@ -77,7 +83,7 @@ function errorDraft(template: TemplateCounts, text: TextOptions): Draft {
     service: template.service,
     resource,
     summary: clip(
-      `${template.level} "${clip(text.redact(template.template), 200)}" came ${short(template.count)} times.`,
+      `${counted(template.count, "time")} ${template.level} "${clip(text.redact(template.template), 160)}".`,
       1_000,
     ),
     // Without a past the count alone speaks, softly.

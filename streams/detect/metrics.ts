@@ -13,6 +13,7 @@ import { type RuleSet, rulesFor } from "../rules.ts";
 import { commonScore, median, normalOf, scaledMad } from "../stats.ts";
 import { type MetricTraits, traitsOf } from "./catalogue.ts";
 import { append, clip, type Draft, NOTABLE, numbered, short } from "./draft.ts";
+import { breachWords } from "./words.ts";
 
 /** Fewer samples than this say nothing about what is normal. */
 export const BASELINE_SAMPLES_MIN = 10;
@@ -56,7 +57,7 @@ export function detectMetrics(
       missing.empty += 1;
       continue;
     }
-    const breach = breachOf(one, now, rules);
+    const breach = breachOf(one, now, rules, window);
     if (breach !== undefined) drafts.push(breach);
     if (past.length < Math.max(BASELINE_SAMPLES_MIN, 2 * now.length)) {
       missing.short += 1;
@@ -132,12 +133,11 @@ function draftsOf(deviations: readonly Deviation[]): Draft[] {
     const moved = isBad && up === deviation.size > 0;
     const score = moved ? Math.min(most, commonScore(Math.abs(size))) : 0;
     if (score < SUPPORT_MIN) return [];
-    const words = `${traits.title} ${up ? "rose to" : "fell to"} ${short(value)} ${series.unit}`;
     const draft: Draft = {
       kind: "metric_deviation",
       service: series.service,
       resource: traits.resource,
-      summary: clip(`${words} from a normal of ${short(centre)}.`, 1_000),
+      summary: clip(wordsOf(deviation), 1_000),
       score,
       anomalous: traits.supportOnly !== true && score >= ANOMALOUS_MIN,
       direction: up ? "up" : "down",
@@ -150,17 +150,30 @@ function draftsOf(deviations: readonly Deviation[]): Draft[] {
   });
 }
 
-function breachOf(series: Series, now: readonly number[], rules: RuleSet): Draft | undefined {
-  const { rule, ruleSample, resource, title } = traitsOf(series.metric);
+/** `CPU at 100 % of its limit, normally 1 %.` or `25 threads waiting for a connection, normally 0.` */
+function wordsOf({ series, traits, value, centre }: Deviation): string {
+  if (traits.counts === true) return `${short(value)} ${traits.title}, normally ${short(centre)}.`;
+  const title = traits.title === "" ? series.metric : traits.title;
+  const share = traits.share !== undefined && series.unit === "%" ? ` ${traits.share}` : "";
+  return `${title} at ${short(value)} ${series.unit}${share}, normally ${short(centre)} ${series.unit}.`;
+}
+
+function breachOf(
+  series: Series,
+  now: readonly number[],
+  rules: RuleSet,
+  window: Window,
+): Draft | undefined {
+  const { rule, ruleSample = "max", resource } = traitsOf(series.metric);
   if (rule === undefined) return undefined;
   const threshold = rulesFor(series.service, rules)[rule];
-  const value = sampleOf(now, ruleSample ?? "max");
+  const value = sampleOf(now, ruleSample);
   if (!(value > threshold)) return undefined;
   return {
     kind: "rule",
     service: series.service,
     resource,
-    summary: clip(`${title} is ${short(value)} ${series.unit}, above ${short(threshold)}.`, 1_000),
+    summary: breachWords(rule, { value, threshold, peak: ruleSample === "max" }, window),
     score: breachScore(value, threshold),
     anomalous: true,
     direction: "up",

@@ -7,25 +7,18 @@
  * lines. And ways that end in an error are set apart: normal ways are compared with normal ways only,
  * so that a baseline with errors in it does not make their absence look like a fault.
  */
-import type { LogSummary, StatementCounts, TemplateCounts, TransitionCounts } from "../model.ts";
-import { adjustedPs, commonScore, fisherLeastP, fisherP, zOfP } from "../stats.ts";
-import { codeLocationOf } from "../transitions.ts";
+import type { LogSummary, TransitionCounts } from "../model.ts";
+import { adjustedPs, commonScore, zOfP } from "../stats.ts";
 import { aliases } from "./align.ts";
-import { clip, DISCOVERY_RATE, type Draft, NOTABLE } from "./draft.ts";
-import { symptomOf } from "./symptoms.ts";
-import { exemplarsOf, mentionsOf, type TextOptions } from "./text.ts";
+import { DISCOVERY_RATE, type Draft, NOTABLE } from "./draft.ts";
+import { draftOf, StatementBook } from "./path-words.ts";
+import { type Step, stepOf, type Ways, waysOf, weightOf } from "./steps.ts";
+import type { TextOptions } from "./text.ts";
 
-/** A branch that both windows take depends on the data, so a shift in it says less. */
-const SHIFT_WEIGHT = 0.5;
-/**
- * Which entry point is called is the callers' choice; but one that falls silent may fail before its
- * first line.
- */
-const ENTRY_WEIGHT = { rises: 0.5, falls: 0.7 } as const;
-/** Steps that cannot come below this p are not tested. */
-const TESTABLE_P = 0.01;
-/** Below this share of its former frequency a branch counts as gone. */
-const GONE_SHARE = 0.1;
+/** A normal way must change by this share of the traces to be important, however sure the change is. */
+const EFFECT_MIN = 0.1;
+/** An error must follow this many times as often. */
+const ERROR_GROWTH_MIN = 2;
 /** A fall of this much in the share of traces that go on to a statement makes it the lost one. */
 const LOST_SHARE = 0.3;
 /** A rise of this much in the share of requests that end here says that something cut them off. */
@@ -33,70 +26,63 @@ const EARLY_SHARE = 0.3;
 /** Weaker changes are left out; between this and NOTABLE they only support other findings. */
 const SUPPORT_MIN = 2;
 
-interface Ways {
-  readonly counts: Map<string, TransitionCounts>;
-  readonly statements: Map<string, StatementCounts>;
+/** True when the change is large enough to matter. */
+function isImportant({ error, now, ofNow, before, ofBefore }: Step): boolean {
+  const [shareNow, shareBefore] = [now / ofNow, before / ofBefore];
+  if (error) return shareNow >= ERROR_GROWTH_MIN * shareBefore;
+  return Math.abs(shareNow - shareBefore) >= EFFECT_MIN;
 }
 
-interface Step {
-  readonly service: string;
-  readonly from: string;
-  readonly to: string;
-  readonly error: boolean;
-  readonly now: number;
-  readonly ofNow: number;
-  readonly before: number;
-  readonly ofBefore: number;
-  readonly p: number;
+/**
+ * True for changes that another mix of requests or a new release makes as well as a fault: requests
+ * begin elsewhere, or a statement that one window does not know takes part.
+ */
+function isAmbiguous(step: Step, early: boolean, now: Ways, before: Ways): boolean {
+  if (step.error) return false;
+  if (step.from === "") return true;
+  if (early) return false;
+  const isStrange = (statement: string) =>
+    statement !== "" &&
+    !(
+      now.statements.has(`${step.service}>${statement}`) &&
+      before.statements.has(`${step.service}>${statement}`)
+    );
+  return isStrange(step.to);
 }
 
-function waysOf(summary: LogSummary, alias: ReadonlyMap<string, string>): Ways {
-  const named = (statement: string) => alias.get(statement) ?? statement;
-  const counts = new Map<string, TransitionCounts>();
-  const statements = new Map<string, StatementCounts>();
-  for (const row of summary.paths?.statements.values() ?? []) {
-    const statement = named(row.statement);
-    statements.set(`${row.service}>${statement}`, { ...row, statement });
-  }
-  for (const row of summary.paths?.transitions.values() ?? []) {
-    const [from, to] = [named(row.from), named(row.to)];
-    counts.set(`${row.service}>${from}>${to}`, { ...row, from, to });
-  }
-  return { counts, statements };
+/**
+ * The service whose requests begin otherwise while those of all others, its callers among them, begin as
+ * ever: no other mix of requests, but requests that fail before their first line. Not so when they begin
+ * with a new statement, which a release brings.
+ */
+function steadyCallers(
+  changed: readonly Step[],
+  current: LogSummary,
+  now: Ways,
+  before: Ways,
+): string | undefined {
+  const [entry, ...others] = changed.filter(({ from, error }) => from === "" && !error);
+  if (entry === undefined || others.length > 0) return undefined;
+  const { service } = entry;
+  const isCalled = [...(current.paths?.calls.values() ?? [])].some((one) => one.callee === service);
+  const isNew = [...now.counts.values()].some(
+    ({ service: name, from, to, error }) =>
+      name === service && from === "" && !error && !before.statements.has(`${name}>${to}`),
+  );
+  return isCalled && !isNew ? service : undefined;
 }
 
-function stepOf(key: string, now: Ways, before: Ways): Step | undefined {
-  const row = now.counts.get(key) ?? before.counts.get(key);
-  if (row === undefined) return undefined;
-  const { service, from, to, error } = row;
-  const passed = (ways: Ways) => {
-    const source = ways.statements.get(`${service}>${from}`);
-    return (source?.traces ?? 0) - (error ? 0 : (source?.erredTraces ?? 0));
-  };
-  const [ofNow, ofBefore] = [passed(now), passed(before)];
-  if (ofNow <= 0 || ofBefore <= 0) return undefined;
-  const nowCount = Math.min(now.counts.get(key)?.traces ?? 0, ofNow);
-  const beforeCount = Math.min(before.counts.get(key)?.traces ?? 0, ofBefore);
-  // An error that comes less often is no fault: that side is not tested at all.
-  if (error && nowCount * ofBefore <= beforeCount * ofNow) return undefined;
-  // Nor is what could not reach significance however the counts fell (Tarone 1990).
-  if (fisherLeastP(nowCount + beforeCount, ofNow, ofBefore) > TESTABLE_P) return undefined;
-  const p = fisherP(nowCount, ofNow, beforeCount, ofBefore);
-  return { service, from, to, error, now: nowCount, ofNow, before: beforeCount, ofBefore, p };
-}
-
-/** How much a change of this sort says, from 0 to 1. */
-function weightOf(step: Step): number {
-  const [shareNow, shareBefore] = [step.now / step.ofNow, step.before / step.ofBefore];
-  const rises = shareNow > shareBefore;
-  const entry = step.from === "" ? ENTRY_WEIGHT[rises ? "rises" : "falls"] : 1;
-  const novel = step.before === 0 || step.before === step.ofBefore;
-  const gone = shareNow < GONE_SHARE * shareBefore;
-  return entry * (novel || gone ? 1 : SHIFT_WEIGHT);
-}
-
-/** One finding per source statement: its strongest change. Empty without traces in both windows. */
-export function detectPaths(current: LogSummary, baseline: LogSummary, text: TextOptions): Draft[] {
+/**
+ * One finding per source statement: its strongest change. Empty without traces in both windows.
+ * `troubled` says that other findings tell of errors or delays: only then a change that a release or
+ * another mix of requests could have made is anomalous by itself.
+ */
+export function detectPaths(
+  current: LogSummary,
+  baseline: LogSummary,
+  text: TextOptions,
+  troubled = false,
+): Draft[] {
   const now = waysOf(current, aliases(current, baseline));
   const before = waysOf(baseline, new Map());
   const keys = new Set([...now.counts.keys(), ...before.counts.keys()]);
@@ -114,18 +100,20 @@ export function detectPaths(current: LogSummary, baseline: LogSummary, text: Tex
   const early = endingEarly(steps);
   const lost = lostSteps(now, before);
   const book = new StatementBook([baseline, current], text);
-  return [...best].map(([source, { step, score, discovered }]) =>
-    draftOf(
-      step,
-      {
-        score,
-        anomalous: discovered && score >= NOTABLE,
-        early: early.has(source),
-        lost: lost.get(source),
-      },
-      book,
-    ),
+  const erring = [...best.values()].some(({ step, score }) => step.error && score >= NOTABLE);
+  const steady = steadyCallers(
+    [...best.values()].map(({ step }) => step),
+    current,
+    now,
+    before,
   );
+  return [...best].map(([source, { step, score, discovered }]) => {
+    const isEarly = early.has(source);
+    const ownFault = step.from === "" && step.service === steady;
+    const clear = troubled || erring || ownFault || !isAmbiguous(step, isEarly, now, before);
+    const anomalous = discovered && score >= NOTABLE && isImportant(step) && clear;
+    return draftOf(step, { score, anomalous, early: isEarly, lost: lost.get(source) }, book);
+  });
 }
 
 /**
@@ -157,91 +145,4 @@ function endingEarly(steps: readonly Step[]): Set<string> {
       .filter((step) => step.now / step.ofNow - step.before / step.ofBefore >= EARLY_SHARE)
       .map((step) => `${step.service}>${step.from}`),
   );
-}
-
-/** Looks statements up: their words, and for an error the template behind it. */
-class StatementBook {
-  readonly #templates = new Map<string, TemplateCounts>();
-  readonly text: TextOptions;
-
-  constructor(summaries: readonly LogSummary[], text: TextOptions) {
-    this.text = text;
-    for (const template of summaries.flatMap((summary) => [...summary.templates.values()])) {
-      const statement = codeLocationOf(template.logger) ?? template.id;
-      this.#templates.set(`${template.service}>${statement}`, template);
-    }
-  }
-
-  find(service: string, statement: string): TemplateCounts | undefined {
-    return this.#templates.get(`${service}>${statement}`);
-  }
-
-  /** A code location speaks for itself; a template id is looked up. */
-  words(service: string, statement: string): string {
-    const template = this.find(service, statement);
-    if (statement.includes("#") || template === undefined) return statement;
-    return `"${clip(this.text.redact(template.template), 80)}"`;
-  }
-}
-
-interface Verdict {
-  readonly score: number;
-  readonly anomalous: boolean;
-  readonly early: boolean;
-  /** The statement that no longer follows. */
-  readonly lost: string | undefined;
-}
-
-function draftOf(step: Step, verdict: Verdict, book: StatementBook): Draft {
-  const { service } = step;
-  const from = step.from === "" ? "the start of the request" : book.words(service, step.from);
-  const to = step.to === "" ? "the end of the request" : book.words(service, step.to);
-  const times = `in ${step.now} of ${step.ofNow} traces, before in ${step.before} of ${step.ofBefore}`;
-  const early = verdict.early && step.to !== "" ? " Requests end there." : "";
-  const instead =
-    verdict.lost === undefined || verdict.lost === step.to
-      ? ""
-      : ` ${book.words(service, verdict.lost)} is missing.`;
-  const summary = `After ${from} ${step.error ? "the error " : ""}${to} follows ${times}.${instead}${early}`;
-  const up = step.now * step.ofBefore > step.before * step.ofNow;
-  const located = [step.from, verdict.lost ?? step.to].filter((part) => part.includes("#"));
-  return {
-    kind: "path_change",
-    service,
-    summary: clip(summary, 1_000),
-    score: verdict.score,
-    anomalous: verdict.anomalous,
-    direction: directionOf(step, up),
-    value: step.now / step.ofNow,
-    baseline: step.before / step.ofBefore,
-    unit: "share of traces",
-    ...(located.length === 0 ? {} : { codeLocation: clip(located.join(" -> "), 200) }),
-    ...errorParts(step, verdict, book),
-  };
-}
-
-/** What an error at the end of the step tells: its text, and whom it names. */
-function errorParts(step: Step, verdict: Verdict, book: StatementBook): Partial<Draft> {
-  if (!step.error) return verdict.early ? { resource: "errors" } : {};
-  const template = book.find(step.service, step.to);
-  if (template === undefined) return { resource: "errors" };
-  const words = [template.template, template.exception ?? "", ...template.exemplars].join("\n");
-  const mentions = mentionsOf(words, book.text, step.service);
-  return {
-    resource: symptomOf(words)?.resource ?? "errors",
-    // A statement without a code location is the framework's report, not the service's own word.
-    ...(step.to.includes("#") ? {} : { templateId: clip(template.id, 64) }),
-    template: clip(book.text.redact(template.template), 2_000),
-    exemplars: exemplarsOf(template, book.text),
-    ...(template.exception === undefined
-      ? {}
-      : { exception: clip(book.text.redact(template.exception), 200) }),
-    ...(mentions.length === 0 ? {} : { mentions }),
-  };
-}
-
-function directionOf(step: Step, up: boolean): Draft["direction"] {
-  if (step.before === 0) return "new";
-  if (step.now === 0) return "gone";
-  return up ? "up" : "down";
 }

@@ -2,15 +2,19 @@
  * What the counts of a whole service say: error bursts, HTTP 5xx, latency told by its lines, and the
  * fixed thresholds, which hold without a baseline too.
  */
+import type { Window } from "../../core/mod.ts";
 import type { LogSummary, ServiceCounts } from "../model.ts";
-import { type RuleName, type RuleSet, rulesFor } from "../rules.ts";
+import { type RuleSet, rulesFor } from "../rules.ts";
 import { commonScore, poissonP, zOfP } from "../stats.ts";
 import { clip, type Draft, short } from "./draft.ts";
 import { breachScore } from "./metrics.ts";
+import { breachWords } from "./words.ts";
 
 const SUPPORT_MIN = 2;
 /** Errors come in clumps; the bar is that of single templates. */
 const ANOMALOUS_MIN = 5;
+/** Many lines make a small rise sure, but not important. */
+const GROWTH_MIN = 2;
 /** Requests needed in both windows before means are compared. */
 const LATENCIES_MIN = 20;
 
@@ -31,43 +35,45 @@ export function detectBreaches(current: LogSummary, rules: RuleSet): Draft[] {
   const minutes = Math.max(1, (current.window.endMs - current.window.startMs) / 60_000);
   return [...current.services].flatMap(([service, counts]) => {
     const mean = counts.latencyCount === 0 ? 0 : counts.latencySumMs / counts.latencyCount;
+    const values = {
+      http500CountMax: counts.http500,
+      http500PerMinuteMax: counts.http500 / minutes,
+      latencyMeanMsMax: mean,
+    };
     const limit = rulesFor(service, rules);
-    return [
-      breach(service, "http500CountMax", counts.http500, limit.http500CountMax),
-      breach(service, "http500PerMinuteMax", counts.http500 / minutes, limit.http500PerMinuteMax),
-      breach(service, "latencyMeanMsMax", mean, limit.latencyMeanMsMax),
-    ].filter((draft) => draft !== undefined);
+    return RULES_ON_LOGS.map((rule) =>
+      breach(service, rule, { value: values[rule], threshold: limit[rule] }, current.window),
+    ).filter((draft) => draft !== undefined);
   });
 }
 
-const RULE_WORDS: Record<Exclude<RuleName, "jvmMemoryPercentMax">, readonly [string, string]> = {
-  http500CountMax: ["HTTP 500 answers", ""],
-  http500PerMinuteMax: ["HTTP 500 answers a minute", "/min"],
-  latencyMeanMsMax: ["mean latency", "ms"],
+const RULES_ON_LOGS = ["http500CountMax", "http500PerMinuteMax", "latencyMeanMsMax"] as const;
+const RULE_UNITS = {
+  http500CountMax: undefined,
+  http500PerMinuteMax: "/min",
+  latencyMeanMsMax: "ms",
 };
 
 function breach(
   service: string,
-  rule: keyof typeof RULE_WORDS,
-  value: number,
-  threshold: number,
+  rule: keyof typeof RULE_UNITS,
+  measured: { readonly value: number; readonly threshold: number },
+  window: Window,
 ): Draft | undefined {
+  const { value, threshold } = measured;
   if (!(value > threshold)) return undefined;
-  const [title, unit] = RULE_WORDS[rule];
+  const unit = RULE_UNITS[rule];
   return {
     kind: "rule",
     service,
     resource: rule === "latencyMeanMsMax" ? "latency" : "errors",
-    summary: clip(
-      `${short(value)} ${unit} ${title}, above ${short(threshold)}.`.replace("  ", " "),
-      1_000,
-    ),
+    summary: breachWords(rule, measured, window),
     score: breachScore(value, threshold),
     anomalous: true,
     direction: "up",
     value,
     baseline: threshold,
-    ...(unit === "" ? {} : { unit }),
+    ...(unit === undefined ? {} : { unit }),
     rule,
   };
 }
@@ -92,7 +98,7 @@ export function detectServices(
       burst(
         service,
         "http_5xx",
-        "HTTP 5xx answers",
+        "HTTP 5xx responses",
         [now.http5xx, before.http5xx * rate, before.http5xx],
         rate,
       ),
@@ -117,7 +123,7 @@ function burst(
     resource: "errors",
     summary: clip(`${short(now)} ${title} where ${short(expected)} were expected.`, 1_000),
     score,
-    anomalous: score >= ANOMALOUS_MIN,
+    anomalous: score >= ANOMALOUS_MIN && now >= GROWTH_MIN * expected,
     direction: before === 0 ? "new" : "up",
     value: now,
     baseline: expected,
@@ -142,10 +148,7 @@ function slower(service: string, now: ServiceCounts, before: ServiceCounts): Dra
     kind: "latency",
     service,
     resource: "latency",
-    summary: clip(
-      `Requests take ${short(value)} ms on average instead of ${short(normal)} ms.`,
-      1_000,
-    ),
+    summary: clip(`Mean latency ${short(value)} ms, normally ${short(normal)} ms.`, 1_000),
     score,
     anomalous: score >= ANOMALOUS_MIN && growth >= Math.LN2,
     direction: "up",

@@ -52,6 +52,13 @@ export const SYMPTOMS: readonly Symptom[] = [
   ),
   symptom(/Connection reset|Broken pipe|Premature EOF/i, "network", "network errors", true),
   symptom(/CircuitBreaker\W.{0,80}\bOPEN\b|CallNotPermittedException/i, "errors", "errors", true),
+  // The answer of a callee, as Feign, RestTemplate and gateways report it.
+  symptom(
+    /FeignException|HttpServerErrorException|InternalServerError\b|\bis not available\b|SERVICE_UNAVAILABLE|\b50[0234]\b.{0,20}\bduring\b/i,
+    "errors",
+    "errors",
+    true,
+  ),
 ];
 
 /** The symptom a text shows, or undefined. */

@@ -8,12 +8,23 @@ import { type Unit, units } from "./align.ts";
 import { append, clip, DISCOVERY_RATE, type Draft, short } from "./draft.ts";
 import { symptomOf } from "./symptoms.ts";
 import { exemplarsOf, mentionsOf, type TextOptions } from "./text.ts";
+import { counted } from "./words.ts";
 
 /** Statements of one service needed to tell its traffic from all traffic. */
 const PEERS_MIN = 5;
+/** Statements needed to tell how much counts vary by themselves. */
+const BULK_MIN = 20;
+/**
+ * Clumps inflate a deviation by the root of their size: sixteen lines, or four where the statements are
+ * too few to tell, as a fault may move them all. Recorded systems stay below 2.5.
+ */
+const INFLATION_MAX = { many: 4, few: 2 } as const;
 /** Counts this small say little about a ratio. */
 const RATIO_COUNT_MIN = 3;
 const SUPPORT_MIN = 2;
+const GROWTH_MIN = 2;
+/** Of a statement, as its summary quotes it. */
+const QUOTE_CHARS_MAX = 160;
 /** Thousands of statements are tested in a day, so one alone must be clear. */
 const ANOMALOUS_MIN = 5;
 
@@ -54,6 +65,16 @@ export function lengthRatio(current: LogSummary, baseline: LogSummary): number {
   return length(current) / length(baseline);
 }
 
+/** Lines that a statement writes per trace that passes it; 1 where that is not known. */
+function clumps(summaries: readonly LogSummary[]): (unit: Unit) => number {
+  return ({ service, location, sample, current, baseline }) => {
+    const key = `${service}>${location ?? sample.id}`;
+    const traces = summaries.map(({ paths }) => paths?.statements.get(key)?.traces ?? 0);
+    const passed = traces.reduce((sum, count) => sum + count, 0);
+    return passed === 0 ? 1 : Math.max(1, (current + baseline) / passed);
+  };
+}
+
 type Change = "new" | "gone" | "up" | "down";
 
 function changeOf(unit: Unit, factor: number): Change {
@@ -67,6 +88,14 @@ function levelOf(unit: Unit): keyof typeof WEIGHT {
   return unit.sample.level === "WARN" ? "warn" : "other";
 }
 
+/**
+ * Errors and warnings that at least double. Other lines come and go with releases and with the mix of
+ * requests: they support a cause, but alarm nobody.
+ */
+function isTrouble(unit: Unit, factor: number): boolean {
+  return levelOf(unit) !== "other" && unit.current >= GROWTH_MIN * unit.baseline * factor;
+}
+
 /** Findings of kind template_new, template_gone and template_rate. */
 export function detectTemplates(
   current: LogSummary,
@@ -75,16 +104,21 @@ export function detectTemplates(
 ): Draft[] {
   const all = units(current, baseline);
   const factorOf = sizeFactors(all, lengthRatio(current, baseline));
+  // Lines come in clumps, so counts vary more than Poisson's law says: each statement is counted in the
+  // clumps it writes per trace (the effective sample size of Kish 1965), and all tests are deflated by
+  // the spread that the bulk still shows (genomic control, Devlin and Roeder 1999).
+  const clumpOf = clumps([current, baseline]);
   const tests = all.map((unit) => {
     const factor = factorOf(unit.service);
-    return { unit, factor, p: poissonP(unit.current, factor, unit.baseline, 1) };
+    const clump = clumpOf(unit);
+    const [now, before] = [Math.round(unit.current / clump), Math.round(unit.baseline / clump)];
+    return { unit, factor, p: poissonP(now, factor, before, 1) };
   });
   const zs = tests.map(({ p }) => zOfP(p));
-  // Lines come in clumps, so most counts vary more than Poisson's law says: all tests are deflated by
-  // the spread that the bulk of them shows (genomic control, Devlin and Roeder 1999).
   const both = zs.filter((_, index) => (tests[index]?.unit.baseline ?? 0) >= RATIO_COUNT_MIN);
-  const inflation =
-    both.length >= PEERS_MIN ? Math.max(1, scaledMad([...both, ...both.map((z) => -z)])) : 1;
+  const spread = both.length >= PEERS_MIN ? scaledMad([...both, ...both.map((z) => -z)]) : 1;
+  const inflationMax = INFLATION_MAX[both.length >= BULK_MIN ? "many" : "few"];
+  const inflation = Math.min(inflationMax, Math.max(1, spread));
   const adjusted = adjustedPs(tests.map(({ p }) => p));
   return tests.flatMap(({ unit, factor }, index) => {
     const change = changeOf(unit, factor);
@@ -92,7 +126,8 @@ export function detectTemplates(
     const score = commonScore(WEIGHT[levelOf(unit)][change] * z);
     if (score < SUPPORT_MIN) return [];
     const sure = (adjusted[index] ?? 1) <= DISCOVERY_RATE && score >= ANOMALOUS_MIN;
-    return [draftOf(unit, change, { score, anomalous: sure, factor }, text)];
+    const anomalous = sure && isTrouble(unit, factor);
+    return [draftOf(unit, change, { score, anomalous, factor }, text)];
   });
 }
 
@@ -112,8 +147,6 @@ interface Verdict {
 function draftOf(unit: Unit, change: Change, verdict: Verdict, text: TextOptions): Draft {
   const { sample, service } = unit;
   const expected = unit.baseline * verdict.factor;
-  const said = `${sample.level} "${clip(text.redact(sample.template), 200)}"`;
-  const times = `${short(unit.current)} times where ${short(expected)} were expected`;
   const words = [sample.template, sample.exception ?? "", ...sample.exemplars].join("\n");
   const symptom = symptomOf(words);
   const mentions = mentionsOf(words, text, service);
@@ -121,7 +154,7 @@ function draftOf(unit: Unit, change: Change, verdict: Verdict, text: TextOptions
   return {
     kind: KIND[change],
     service,
-    summary: clip(`${said} came ${times}.`, 1_000),
+    summary: wordsOf(unit, expected, text),
     score: verdict.score,
     anomalous: verdict.anomalous,
     direction: change,
@@ -138,6 +171,13 @@ function draftOf(unit: Unit, change: Change, verdict: Verdict, text: TextOptions
     ...(mentions.length === 0 ? {} : { mentions }),
     ...(exemplars.length === 0 ? {} : { exemplars }),
   };
+}
+
+/** The count first: a line of text may be cut where it is shown. */
+function wordsOf({ sample, current }: Unit, expected: number, text: TextOptions): string {
+  const line = `${sample.level} "${clip(text.redact(sample.template), QUOTE_CHARS_MAX)}"`;
+  if (current === 0) return `No line ${line} where ${short(expected)} were expected.`;
+  return `${counted(current, "time")} ${line} where ${short(expected)} were expected.`;
 }
 
 function resourceOf(unit: Unit, resource: Draft["resource"]): Pick<Draft, "resource"> {

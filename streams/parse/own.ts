@@ -3,12 +3,13 @@
  * matters for what is kept after its line is gone.
  */
 
-const CHARS_MAX = 512;
+const CHARS_MAX = 1_024;
 const scratch = Buffer.alloc(2 * CHARS_MAX);
 
-/** The same characters in memory of their own; texts over 512 characters are cut. */
-export function owned(text: string): string {
-  const short = text.length > CHARS_MAX ? text.slice(0, CHARS_MAX) : text;
+/** The same characters in memory of their own; cut at `charsMax`, which may be 1,024 at most. */
+export function owned(text: string, charsMax = 512): string {
+  const max = Math.min(charsMax, CHARS_MAX);
+  const short = text.length > max ? text.slice(0, max) : text;
   // One byte a character is enough for nearly all texts; it is checked, for others would be lost.
   const copy = scratch.toString("latin1", 0, scratch.write(short, "latin1"));
   if (copy === short) return copy;

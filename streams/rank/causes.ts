@@ -5,10 +5,12 @@
 import type { Cause, Evidence, Ranking } from "../causes.ts";
 import { NOTABLE } from "../detect/draft.ts";
 import { isAnomalous } from "../detect/verdict.ts";
-import type { SourceReport } from "../findings.ts";
+import type { Dependency, SourceReport } from "../findings.ts";
+import { confidenceOf } from "./confidence.ts";
 import { CallGraph, likelyCalls } from "./graph.ts";
 import { nextSteps } from "./next.ts";
 import { type Charge, type Suspect, suspectsOf, weightOf } from "./suspects.ts";
+import { telling } from "./telling.ts";
 
 export interface RankOptions {
   /** Causes told at most. Default 5. */
@@ -28,15 +30,12 @@ const SHARE_MIN = 0.15;
 const VAGUE_MECHANISMS = new Set(["errors", "slow responses"]);
 /** A specific mechanism needs this share of the strongest evidence to be told in place of a vague one. */
 const SPECIFIC_SHARE = 0.6;
-/** Suspicion at which confidence, with no rival, is 63 %. */
-const SCORE_SCALE = 2.5;
-/** How sharply a lead over the rivals counts. */
-const LEAD_POWER = 3;
 
 /** Best cause first; no causes when no source found the window anomalous. */
 export function rankCauses(reports: readonly SourceReport[], options: RankOptions = {}): Ranking {
   const evidence = evidenceOf(reports, options.evidenceMax ?? 200);
-  const dependencies = likelyCalls(reports.flatMap((report) => report.dependencies));
+  const calls = reports.flatMap((report) => report.dependencies);
+  const dependencies = likelyCalls(calls, spokenCalls(evidence));
   if (options.always !== true && !isAnomalous(reports.flatMap((report) => report.findings))) {
     return { causes: [], evidence, dependencies };
   }
@@ -47,7 +46,25 @@ export function rankCauses(reports: readonly SourceReport[], options: RankOption
     .filter((suspect) => suspect.score >= SHARE_MIN * first)
     .slice(0, options.causesMax ?? 5)
     .map((suspect) => causeOf(suspect, { suspects, evidence, graph }));
-  return { causes, evidence, dependencies };
+  return renumbered({ causes, evidence, dependencies });
+}
+
+/** e1, e2, … so that the first cause's evidence comes first, as it is told; then the rest by weight. */
+function renumbered({ causes, evidence, dependencies }: Ranking): Ranking {
+  const told = new Map((causes[0]?.evidence ?? []).map((id, place) => [id, place]));
+  const placeOf = ({ id }: Evidence) => told.get(id) ?? told.size;
+  const sorted = [...evidence].sort((a, b) => placeOf(a) - placeOf(b));
+  const names = new Map(sorted.map(({ id }, index) => [id, `e${index + 1}`]));
+  const renamed = (ids: readonly string[]) => ids.flatMap((id) => names.get(id) ?? []);
+  return {
+    causes: causes.map((cause) => ({
+      ...cause,
+      evidence: renamed(cause.evidence),
+      against: renamed(cause.against),
+    })),
+    evidence: sorted.map((one, index) => ({ ...one, id: `e${index + 1}` })),
+    dependencies,
+  };
 }
 
 /** e1, e2, … in order of weight over all sources. */
@@ -61,6 +78,19 @@ function evidenceOf(reports: readonly SourceReport[], max: number): Evidence[] {
 }
 
 const key = ({ source, finding }: Evidence) => `${source} ${finding.id}`;
+
+/** Calls that error texts tell of: who names another service in its errors asked it for something. */
+function spokenCalls(evidence: readonly Evidence[]): Dependency[] {
+  return evidence.flatMap(({ finding: { service, resource, mentions, value } }) =>
+    resource === undefined
+      ? []
+      : (mentions ?? []).map((callee) => ({
+          caller: service,
+          callee,
+          count: Math.max(1, Math.round(value ?? 1)),
+        })),
+  );
+}
 
 interface Case {
   readonly suspects: readonly Suspect[];
@@ -81,22 +111,27 @@ function causeOf(suspect: Suspect, all: Case): Cause {
     ...(resource === undefined ? {} : { resource }),
     ...(location === undefined ? {} : { location }),
     score,
-    confidence: confidenceOf(suspect, all.suspects),
-    evidence: cited(charges.map((charge) => charge.evidence)),
+    confidence: confidenceOf(
+      score,
+      all.suspects.map((one) => one.score),
+    ),
+    evidence: cited(telling(charges, leading, CITED_MAX)),
     against: againstOf(service, affected, all),
     affected,
     next: nextSteps(mechanism, service, location),
   };
 }
 
-/** The charge that gives the mechanism: the strongest, but a specific one before a vague one. */
+/**
+ * The charge that gives the mechanism: the strongest, but one that names a scarce resource before one
+ * that tells what follows from it, and a specific one before a vague one.
+ */
 function leadingOf(charges: readonly Charge[]): Charge | undefined {
-  const telling = charges.filter(({ family }) => family.mechanism !== undefined);
-  const least = SPECIFIC_SHARE * (telling[0]?.weight ?? 0);
-  const specific = telling.find(
-    ({ family, weight }) => weight >= least && !VAGUE_MECHANISMS.has(family.mechanism ?? ""),
-  );
-  return specific ?? telling[0];
+  const able = charges.filter(({ family }) => family.mechanism !== undefined);
+  const strong = able.filter(({ weight }) => weight >= SPECIFIC_SHARE * (able[0]?.weight ?? 0));
+  const named = strong.find(({ family, evidence }) => family.named && evidence.finding.anomalous);
+  const specific = strong.find(({ family }) => !VAGUE_MECHANISMS.has(family.mechanism ?? ""));
+  return named ?? specific ?? able[0];
 }
 
 function cited(evidence: readonly Evidence[]): string[] {
@@ -123,16 +158,6 @@ function locationOf(
   // A step through the code brackets the fault; a single line only reports it.
   const step = located.find(({ family }) => family.name === "path");
   return (step ?? located[0])?.evidence.finding.codeLocation;
-}
-
-/**
- * In [0, 1]: how strong the suspicion is by itself, times its share among all suspects with the lead
- * sharpened. Roughly calibrated on labelled faults; two equal suspects get half each at most.
- */
-function confidenceOf(suspect: Suspect, suspects: readonly Suspect[]): number {
-  const strength = 1 - Math.exp(-suspect.score / SCORE_SCALE);
-  const rivals = suspects.reduce((sum, one) => sum + (one.score / suspect.score) ** LEAD_POWER, 0);
-  return Math.round((strength / Math.max(1, rivals)) * 1_000) / 1_000;
 }
 
 /** Services with evidence of their own that call the cause, wait for it, or name it. */

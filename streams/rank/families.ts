@@ -8,40 +8,58 @@ export interface Family {
   readonly name: string;
   /** Evidence of this family counts so much; 1 for what points at the culprit itself. */
   readonly weight: number;
-  /** True when callers of a broken service show it too, so that it may be explained by a callee. */
-  readonly symptom: boolean;
+  /**
+   * Whether callers of a broken service show it too, so that a callee may explain it: never; only when
+   * the callee's fault names itself; always.
+   */
+  readonly symptom: "never" | "of named" | "always";
+  /** True when it names a fault of the service itself: a scarce resource. */
+  readonly named: boolean;
   /** The mechanism it suggests; undefined when it only supports others. */
   readonly mechanism?: string;
 }
 
-const family = (name: string, weight: number, symptom: boolean, mechanism?: string): Family =>
-  mechanism === undefined ? { name, weight, symptom } : { name, weight, symptom, mechanism };
+const NAMED_FAMILIES: ReadonlySet<string> = new Set(["pool", "memory", "cpu", "threads", "disk"]);
+
+const family = (
+  name: string,
+  weight: number,
+  symptom: Family["symptom"],
+  mechanism?: string,
+): Family => ({
+  name,
+  weight,
+  symptom,
+  named: NAMED_FAMILIES.has(name),
+  ...(mechanism === undefined ? {} : { mechanism }),
+});
 
 const BY_RESOURCE: Readonly<Record<Resource, Family>> = {
-  connection_pool: family("pool", 1.2, false, "database connection pool exhausted"),
-  jvm_memory: family("memory", 0.9, false, "memory pressure"),
-  gc: family("memory", 0.9, false, "memory pressure"),
-  memory: family("memory", 0.6, false, "memory pressure"),
-  cpu: family("cpu", 1, false, "cpu contention"),
-  threads: family("threads", 1, false, "threads exhausted"),
-  disk: family("disk", 1, false, "disk full"),
-  network: family("network", 0.2, true),
-  traffic: family("traffic", 0.2, true),
-  latency: family("latency", 0.6, true, "slow responses"),
-  errors: family("errors", 0.8, true, "errors"),
+  connection_pool: family("pool", 1.2, "never", "database connection pool exhausted"),
+  jvm_memory: family("memory", 0.9, "never", "memory pressure"),
+  gc: family("memory", 0.9, "never", "memory pressure"),
+  memory: family("memory", 0.6, "never", "memory pressure"),
+  cpu: family("cpu", 1, "never", "cpu contention"),
+  threads: family("threads", 1, "never", "threads exhausted"),
+  disk: family("disk", 1, "never", "disk full"),
+  network: family("network", 0.2, "always"),
+  traffic: family("traffic", 0.2, "always"),
+  latency: family("latency", 0.6, "always", "slow responses"),
+  errors: family("errors", 0.8, "always", "errors"),
 };
 
 /** Latencies of single metrics are full of accidents, and they rise in every caller. */
-const LATENCY_METRIC = family("latency", 0.4, true, "slow responses");
+const LATENCY_METRIC = family("latency", 0.4, "always", "slow responses");
 
-const EXCEPTION = family("path", 1, true, "throws exceptions");
-const WRONG_DATA = family("path", 1, true, "returns wrong data");
-const OTHER_PATH = family("path", 1, false, "code path changed");
+const EXCEPTION = family("path", 1, "always", "throws exceptions");
+const WRONG_DATA = family("path", 1, "always", "returns wrong data");
+const OTHER_PATH = family("path", 1, "of named", "code path changed");
 /** The caller of a slow service waits too: with both ends equally slow the callee is meant. */
-const DELAY = family("delay", 1, true, "network delay");
-const SLOW_INSIDE = family("delay", 1, false, "slow responses");
-const ERROR_TEXT = family("errors", 0.8, true, "throws exceptions");
-const OTHER_TEXT = family("text", 0.5, true);
+const DELAY = family("delay", 1, "always", "network delay");
+const SLOW_INSIDE = family("delay", 1, "of named", "slow responses");
+const ERROR_TEXT = family("errors", 0.8, "always", "throws exceptions");
+const SILENCE = family("silence", 1, "never", "stopped logging");
+const OTHER_TEXT = family("text", 0.5, "always");
 
 /** Scarce resources name themselves, whichever kind of finding tells of them. */
 const NAMED: ReadonlySet<Resource> = new Set([
@@ -59,6 +77,7 @@ export function familyOf(finding: Finding): Family {
   if (kind === "path_change") return pathFamily(finding);
   if (kind === "edge_delay") return finding.peer === undefined ? SLOW_INSIDE : DELAY;
   if (kind === "template_new" || kind === "template_gone" || kind === "template_rate") {
+    if (resource === "traffic") return SILENCE;
     return resource === undefined ? OTHER_TEXT : ERROR_TEXT;
   }
   if (kind === "metric_deviation" && resource === "latency") return LATENCY_METRIC;

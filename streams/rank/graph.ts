@@ -9,8 +9,29 @@ const SHARE_MIN = 0.02;
 /** Callers of callers are believed to feel a fault this far up. */
 const DEPTH_MAX = 4;
 
-/** All reports' calls together, each pair in the direction seen more often, most frequent first. */
-export function likelyCalls(calls: readonly Dependency[]): Dependency[] {
+/**
+ * All reports' calls together, each pair in the direction seen more often, most frequent first.
+ * `spoken` are calls that a text tells of; they say the direction more surely than the order of lines,
+ * which misleads where a service logs a request only when it ends.
+ */
+export function likelyCalls(
+  calls: readonly Dependency[],
+  spoken: readonly Dependency[] = [],
+): Dependency[] {
+  return onlyLikely([...turned(calls, spoken), ...spoken]);
+}
+
+/** The calls, those turned round whose opposite is spoken of and which are not. */
+function turned(calls: readonly Dependency[], spoken: readonly Dependency[]): Dependency[] {
+  const told = new Set(spoken.map(({ caller, callee }) => `${caller}>${callee}`));
+  return calls.map((call) => {
+    const { caller, callee, count } = call;
+    const wrong = told.has(`${callee}>${caller}`) && !told.has(`${caller}>${callee}`);
+    return wrong ? { caller: callee, callee: caller, count } : call;
+  });
+}
+
+function onlyLikely(calls: readonly Dependency[]): Dependency[] {
   const merged = new Map<string, Dependency>();
   const busiest = new Map<string, number>();
   for (const { caller, callee, count } of calls) {

@@ -36,6 +36,10 @@ const NEXT: Readonly<Record<string, readonly string[]>> = {
     "Read the code of {service} at {location}: requests take another way there.",
     "Compare with the last release and configuration of {service}.",
   ],
+  "stopped logging": [
+    "Check that {service} is running, and that its log lines still reach the log store.",
+    "Check whether requests still reach {service} at all.",
+  ],
   errors: [
     "Read the error lines that name {service}, and check that it is running and registered.",
     "Check the last release and configuration of {service}.",

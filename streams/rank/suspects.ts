@@ -13,6 +13,8 @@ const ACCUSER_SHARE = 0.3;
 const EXPLAINED_SHARE = 0.7;
 /** Of the explained symptoms, the share that counts against the callee. */
 const BLAME_SHARE = 0.3;
+/** What a suspicion counts when none of its evidence is anomalous by itself. */
+const QUIET_SHARE = 0.5;
 
 export interface Charge {
   readonly evidence: Evidence;
@@ -58,7 +60,13 @@ export function suspectsOf(evidence: readonly Evidence[], graph: CallGraph): Sus
 }
 
 /** What others say of a service: it does not answer as it should. */
-const ACCUSATION: Family = { name: "accused", weight: 1, symptom: true, mechanism: "errors" };
+const ACCUSATION: Family = {
+  name: "accused",
+  weight: 1,
+  symptom: "always",
+  named: false,
+  mechanism: "errors",
+};
 
 /** Services an error text accuses in place of the one that wrote it. */
 function accusedBy({ finding }: Evidence): string[] {
@@ -68,28 +76,23 @@ function accusedBy({ finding }: Evidence): string[] {
 
 /**
  * The traversal of PetShop (Hardt et al. 2024), softened: instead of dropping an anomalous node with an
- * anomalous dependency, its symptoms are discounted as far as the dependency's suspicion reaches.
+ * anomalous dependency, what the dependency can explain is discounted as far as its suspicion reaches.
+ * A callee whose fault names itself explains changed paths too.
  */
 function traverse(charges: ReadonlyMap<string, Charge[]>, graph: CallGraph): Suspect[] {
-  // What a caller says of its callee must not excuse the caller.
-  const strengthOf = (callee: string, caller: string) =>
-    total(
-      (charges.get(callee) ?? []).filter(({ evidence }) => evidence.finding.service !== caller),
-    );
   const blame = new Map<string, number>();
   const kept = new Map<string, Charge[]>();
   for (const [service, own] of charges) {
-    let culprit: { service: string; share: number } | undefined;
-    for (const [callee, steps] of graph.below(service)) {
-      const strength = Math.min(1, strengthOf(callee, service) / Math.max(1e-9, total(own)));
-      const share = EXPLAINED_SHARE * (strength / steps);
-      if (share > (culprit?.share ?? 0)) culprit = { service: callee, share };
-    }
-    const left = 1 - (culprit?.share ?? 0);
-    const after = own.map((one) =>
-      one.family.symptom ? { ...one, weight: one.weight * left } : one,
-    );
+    const any = culpritOf(service, charges, graph, () => true);
+    const named = culpritOf(service, charges, graph, ({ family }) => family.named);
+    const left = {
+      never: 1,
+      always: 1 - (any?.share ?? 0),
+      "of named": 1 - (named?.share ?? 0),
+    };
+    const after = own.map((one) => ({ ...one, weight: one.weight * left[one.family.symptom] }));
     kept.set(service, after);
+    const culprit = any ?? named;
     if (culprit === undefined) continue;
     const moved = BLAME_SHARE * (total(own) - total(after));
     blame.set(culprit.service, Math.max(blame.get(culprit.service) ?? 0, moved));
@@ -97,8 +100,33 @@ function traverse(charges: ReadonlyMap<string, Charge[]>, graph: CallGraph): Sus
   return [...kept].map(([service, own]) => ({
     service,
     charges: [...own].sort((a, b) => b.weight - a.weight),
-    score: Math.hypot(total(own), blame.get(service) ?? 0),
+    score: standingOf(own) * Math.hypot(total(own), blame.get(service) ?? 0),
   }));
+}
+
+/** Evidence that would alarm nobody by itself makes half a suspect: every window has some. */
+function standingOf(charges: readonly Charge[]): number {
+  return charges.some(({ evidence }) => evidence.finding.anomalous) ? 1 : QUIET_SHARE;
+}
+
+/** The callee, at any depth, that explains most of what a service shows, and which share of it. */
+function culpritOf(
+  service: string,
+  charges: ReadonlyMap<string, Charge[]>,
+  graph: CallGraph,
+  counts: (charge: Charge) => boolean,
+): { service: string; share: number } | undefined {
+  const own = Math.max(1e-9, total(charges.get(service) ?? []));
+  let culprit: { service: string; share: number } | undefined;
+  for (const [callee, steps] of graph.below(service)) {
+    // What a caller says of its callee must not excuse the caller.
+    const theirs = (charges.get(callee) ?? []).filter(
+      (charge) => charge.evidence.finding.service !== service && counts(charge),
+    );
+    const share = EXPLAINED_SHARE * (Math.min(1, total(theirs) / own) / steps);
+    if (share > (culprit?.share ?? 0)) culprit = { service: callee, share };
+  }
+  return culprit;
 }
 
 /** Strongest charge of each family, added as sides of a right angle: many weak ones cannot shout. */

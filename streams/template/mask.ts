@@ -89,7 +89,8 @@ function groupAt(text: string, at: number, before: string): Group | undefined {
   if (open === '"' || open === "'") return quotedAt(text, at, open);
   if (CLOSER[open] === undefined) return undefined;
   const marks = groupMarks[at] ?? 0;
-  const [commas, pairs] = [(marks & COMMAS) !== 0, (marks & PAIRS) !== 0];
+  const commas = (marks & COMMAS) !== 0;
+  const pairs = (marks & PAIRS) !== 0;
   const valued = /[=:] ?$/.test(before.slice(-2));
   const isObject = open !== "[" && (pairs || (open === "{" && commas));
   const isList = open === "[" && (commas || valued);

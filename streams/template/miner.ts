@@ -8,7 +8,7 @@
  */
 import { limits } from "../../core/mod.ts";
 import type { LogRecord } from "../model.ts";
-import { maskMessage } from "./mask.ts";
+import { MaskMemo } from "./memo.ts";
 
 export interface Template {
   /** Hash of service, logger and text. */
@@ -38,7 +38,9 @@ const COMPARED_MAX = 32;
 
 export class TemplateMiner {
   readonly #templatesMax: number;
-  readonly #places = new Map<string, Place>();
+  readonly #memo = new MaskMemo();
+  /** By service and logger. */
+  readonly #places = new Map<string, Map<string, Place>>();
   #size = 0;
 
   constructor(options: MinerOptions = {}) {
@@ -52,7 +54,7 @@ export class TemplateMiner {
   /** The template of a record; `undefined` when the table is full and nothing known is near. */
   match(record: Pick<LogRecord, "service" | "logger" | "message">): Template | undefined {
     const { service, logger } = record;
-    const text = maskMessage(record.message);
+    const text = this.#memo.maskOf(record.message);
     const place = this.#placeOf(service, logger);
     if (place === undefined) return undefined;
     const known = place.shapes.get(text);
@@ -63,13 +65,13 @@ export class TemplateMiner {
     return this.#size >= this.#templatesMax ? undefined : this.#add(place, service, logger, text);
   }
 
-  #placeOf(service: string, logger: string | undefined): Place | undefined {
-    const key = `${service}\n${logger ?? ""}`;
-    const found = this.#places.get(key);
+  #placeOf(service: string, logger = ""): Place | undefined {
+    const found = this.#places.get(service)?.get(logger);
     if (found !== undefined) return found;
     if (this.#size >= this.#templatesMax) return undefined;
     const place: Place = { shapes: new Map(), byLength: new Map() };
-    this.#places.set(key, place);
+    const places = this.#places.get(service) ?? new Map<string, Place>();
+    this.#places.set(service, places.set(logger, place));
     return place;
   }
 

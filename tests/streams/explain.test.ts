@@ -27,9 +27,9 @@ const incident: ExplainInput = { window, outcome: "incident", causes: [cause], e
 
 test("names service, mechanism, confidence, evidence and who suffers", () => {
   const words = explainVerdict(incident);
-  expect(words.title).toBe("pay: database connection pool exhausted (database connection pool)");
+  expect(words.title).toBe("pay: database connection pool exhausted");
   expect(words.text).toBe(
-    "Between 08:45–08:50 UTC pay is the most likely cause: database connection pool exhausted (confidence 93 %) [e1][e2]. Thing 1 happened [e1]; Thing 2 happened [e2]. shop, web suffer from it.",
+    "Between 08:45–08:50 UTC pay is the most likely cause: database connection pool exhausted, confidence 93 % [e1][e2]. Thing 1 happened [e1]; Thing 2 happened [e2]. shop, web suffer from it.",
   );
   expect(words.next).toEqual(["Look for slow statements."]);
 });
@@ -38,6 +38,22 @@ test("cites only evidence that exists", () => {
   const words = explainVerdict(incident);
   expect(words.evidence).toEqual(["e1", "e2"]);
   expect(words.text).not.toContain("e77");
+});
+
+test.each([
+  ["network delay", "-> ts-auth-service", "pay: network delay (towards ts-auth-service)"],
+  ["returns wrong data", "A#31 -> A#34", "pay: returns wrong data (between A#31 and A#34)"],
+  ["throws exceptions", "A#31", "pay: throws exceptions (A#31)"],
+])("%s at %s is told in words", (mechanism, location, title) => {
+  const words = explainVerdict({ ...incident, causes: [{ ...cause, mechanism, location }] });
+  expect(words.title).toBe(title);
+  expect(words.text).toContain(title.slice("pay: ".length));
+});
+
+test("evidence of another service says whose it is", () => {
+  const others = evidence.map((one) => ({ ...one, finding: { ...one.finding, service: "shop" } }));
+  const words = explainVerdict({ ...incident, evidence: others });
+  expect(words.text).toContain("shop: Thing 1 happened [e1]; shop: Thing 2 happened [e2].");
 });
 
 test("a weak cause is a suspicion, and a near rival is named", () => {

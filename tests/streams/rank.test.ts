@@ -4,6 +4,7 @@ import { detectLogs } from "../../streams/detect/logs.ts";
 import { detectMetrics } from "../../streams/detect/metrics.ts";
 import { Finding } from "../../streams/findings.ts";
 import { rankCauses } from "../../streams/rank/causes.ts";
+import { confidenceOf } from "../../streams/rank/confidence.ts";
 import { reportOf, SEED, SummaryBuilder, series, steady, WINDOW } from "./detect-fixtures.ts";
 
 const finding = (part: Partial<Finding> & Pick<Finding, "id" | "service">): Finding => ({
@@ -66,9 +67,11 @@ describe("rankCauses", () => {
     expect(cause?.next.length).toBeGreaterThan(0);
   });
 
-  test("numbers evidence by weight and cites only what exists", () => {
+  test("numbers evidence, what the first cause tells before all other, and cites only what exists", () => {
     const { causes, evidence } = paymentScenario();
     expect(evidence.map((one) => one.id)).toEqual(evidence.map((_, at) => `e${at + 1}`));
+    const told = causes[0]?.evidence ?? [];
+    expect(told).toEqual(told.map((_, at) => `e${at + 1}`));
     const ids = new Set(evidence.map((one) => one.id));
     for (const cause of causes) {
       for (const id of [...cause.evidence, ...cause.against]) expect(ids.has(id)).toBe(true);
@@ -105,6 +108,50 @@ describe("rankCauses", () => {
     expect(rankCauses([report]).causes[0]?.service).toBe("front");
   });
 
+  test("a callee whose scarce resource names itself explains its caller's changed path", () => {
+    const changed = finding({ id: "logs-1", service: "front", kind: "path_change", score: 14 });
+    const [text] = [{ template: "HikariPool-1 - Connection is not available" }];
+    const behind = (resource: "connection_pool" | "latency") =>
+      finding({ id: "logs-2", service: "back", kind: "template_new", resource, ...text });
+    const calls = [{ caller: "front", callee: "back", count: 50 }];
+    const firstOf = (resource: "connection_pool" | "latency") =>
+      rankCauses([reportOf("logs", [changed, behind(resource)], calls)]).causes[0];
+    expect(firstOf("connection_pool")?.service).toBe("back");
+    expect(firstOf("connection_pool")?.affected).toEqual(["front"]);
+    expect(firstOf("latency")?.service).toBe("front");
+  });
+
+  test("of two mechanisms the scarce resource is told, not what follows from it", () => {
+    const cpu = finding({
+      id: "metrics-1",
+      service: "a",
+      resource: "cpu",
+      metric: "cpu",
+      score: 9,
+    });
+    const delay = finding({
+      id: "logs-1",
+      service: "a",
+      kind: "edge_delay",
+      resource: "network",
+      peer: "b",
+      score: 10,
+    });
+    const [cause] = rankCauses([reportOf("metrics", [cpu]), reportOf("logs", [delay])]).causes;
+    expect(cause?.mechanism).toBe("cpu contention");
+  });
+
+  test("a rival without anomalous evidence is half a rival", () => {
+    const cpu = (id: string, service: string, anomalous: boolean) =>
+      finding({ id, service, resource: "cpu", metric: "cpu", anomalous });
+    const confidence = (anomalous: boolean) =>
+      rankCauses([
+        reportOf("metrics", [cpu("metrics-1", "a", true), cpu("metrics-2", "b", anomalous)]),
+      ]).causes[0]?.confidence ?? 0;
+    expect(confidence(false)).toBeGreaterThan(0.8);
+    expect(confidence(true)).toBeLessThan(0.5);
+  });
+
   test("an error text that accuses another service moves the blame there", () => {
     const report = reportOf("logs", [
       finding({
@@ -133,6 +180,19 @@ describe("rankCauses", () => {
     ]);
     expect(alone.causes[0]?.confidence).toBeGreaterThan(0.9);
     expect(close.causes[0]?.confidence).toBeLessThan(0.6);
+  });
+
+  test("confidence rises with the suspicion, falls with each rival, and all together stay below 1", () => {
+    const score = fc.double({ min: 0.1, max: 500, noNaN: true });
+    const property = fc.property(score, fc.array(score, { maxLength: 20 }), (own, rivals) => {
+      const scores = [own, ...rivals];
+      const confidence = confidenceOf(own, scores);
+      expect(confidenceOf(own * 1.5, [own * 1.5, ...rivals])).toBeGreaterThanOrEqual(confidence);
+      expect(confidenceOf(own, [...scores, own])).toBeLessThanOrEqual(confidence);
+      const sum = scores.reduce((total, one) => total + confidenceOf(one, scores), 0);
+      expect(sum).toBeLessThan(1 + scores.length * 5e-4);
+    });
+    fc.assert(property, { seed: SEED });
   });
 
   const services = ["a", "b", "c", "d"] as const;
