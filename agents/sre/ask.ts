@@ -103,7 +103,12 @@ async function keepAsking(options: AskOptions, key: string, deadlineMs: number):
         };
       }
       const capMs = Math.min(WAIT_MS_MAX, FIRST_WAIT_MS * 2 ** (attempt - 1));
-      log.warn("ask.again", { agent, windowId: request.investigation, attempt, error });
+      log[attempt === 1 ? "warn" : "info"]("ask.again", {
+        agent,
+        windowId: request.investigation,
+        attempt,
+        error,
+      });
       await clock.sleep(capMs * (0.5 + Math.random() / 2), signal);
     }
   }
