@@ -85,6 +85,16 @@ function jsonOf(text: string): unknown {
   }
 }
 
+/** A peer's answer as text; the digest of one that is too large for the audit, or no UTF-8. */
+export function textOrDigest(data: Uint8Array): string {
+  if (data.length > limits.ENVELOPE_BYTES_MAX) return digestOf(data);
+  try {
+    return strictUtf8.decode(data);
+  } catch {
+    return digestOf(data);
+  }
+}
+
 /** A body's beginning, its length and its SHA-256: what the audit can keep of any bytes. */
 function digestOf(data: Uint8Array): string {
   const sha256 = new Bun.CryptoHasher("sha256").update(data).digest("hex");

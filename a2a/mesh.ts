@@ -252,7 +252,8 @@ async function connectTo(options: MeshOptions): Promise<NatsConnection> {
     }
     return await connect(connection);
   } catch (error) {
-    const servers = options.servers.join(", ");
+    // A URL may bear a user and a password.
+    const servers = options.servers.map((url) => url.replace(/\/\/[^/]*@/, "//")).join(", ");
     const refused = error instanceof Error && /auth/i.test(`${error.name} ${error.message}`);
     throw new PetrelError(
       refused ? "UNAUTHENTICATED" : "UNAVAILABLE",

@@ -6,6 +6,7 @@
 import { StreamResponse } from "@a2a-js/sdk";
 import { createInbox, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import { type Clock, limits, PetrelError } from "../core/mod.ts";
+import { textOrDigest } from "./body.ts";
 import { type Call, requestHeaders } from "./call.ts";
 import { fromErrorEnvelope } from "./errors.ts";
 import { readEnvelope, violation } from "./frames.ts";
@@ -48,7 +49,7 @@ export async function* receiveStream(
       const frame = readFrame(message, seq, agent);
       if (frame.kind === "heartbeat") continue;
       seq = frame.seq;
-      const text = message.string();
+      const text = textOrDigest(message.data);
       if (seq === 0) await report("response", `${call.envelopeId}.r`, text, frame.kind);
       else await report("frame", `${call.envelopeId}.${seq}`, text, frame.kind);
       if (frame.kind === "end") return;

@@ -7,13 +7,13 @@ import { AgentCard } from "@a2a-js/sdk";
 import type { KV, KvWatchEntry } from "@nats-io/kv";
 import type { QueuedIterator } from "@nats-io/nats-core";
 import { z } from "zod";
-import { type Clock, type Logger, limits } from "../core/mod.ts";
+import { type Clock, isSubjectToken, type Logger, limits } from "../core/mod.ts";
 
 export const CARDS_BUCKET = "A2A_CARDS";
 
 const Entry = z.object({
-  agent: z.string().max(128),
-  instance: z.string().max(128),
+  agent: z.string().refine(isSubjectToken, "not a name"),
+  instance: z.string().refine(isSubjectToken, "not a name"),
   host: z.string().max(256),
   pid: z.number().int(),
   startedAt: z.string().max(40),
@@ -45,7 +45,10 @@ export class Registry {
   readonly #ttlMs: number;
   readonly #seen = new Map<string, { entry: Registered; atMs: number }>();
   #watch: QueuedIterator<KvWatchEntry> | undefined;
-  #startedAtMs = 0;
+  /** Since when entries have come in without a long silence. */
+  #listeningSinceMs = 0;
+  #heardAtMs = 0;
+  #announcing = false;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -54,7 +57,8 @@ export class Registry {
 
   /** Begins to watch. Resolves once the watch stands; entries keep arriving after it. */
   async start(): Promise<void> {
-    this.#startedAtMs = this.#options.clock.nowMs();
+    this.#listeningSinceMs = this.#options.clock.nowMs();
+    this.#heardAtMs = this.#listeningSinceMs;
     const watch = await this.#options.kv.watch();
     this.#watch = watch;
     void (async () => {
@@ -77,11 +81,13 @@ export class Registry {
 
   /**
    * Whether a replica is known to be gone: not heard from for a whole TTL, by a watcher that has
-   * itself listened for at least that long.
+   * itself listened for at least that long. Who hears not even its own heartbeat (NATS was away, the
+   * process was paused) does not listen.
    */
   isGone(instance: string): boolean {
     const now = this.#options.clock.nowMs();
-    if (now - this.#startedAtMs < this.#ttlMs) return false;
+    if (now - this.#listeningSinceMs < this.#ttlMs) return false;
+    if (this.#announcing && this.#isSilence(now)) return false;
     const seen = [...this.#seen.values()].find(({ entry }) => entry.instance === instance);
     return !seen || now - seen.atMs >= this.#ttlMs;
   }
@@ -91,6 +97,7 @@ export class Registry {
     const { kv, clock, log } = this.#options;
     const { agent, instance } = replica();
     const key = `${agent}.${instance}`;
+    this.#announcing = true;
     while (!signal.aborted) {
       const current = replica();
       const value = { ...current, card: AgentCard.toJSON(current.card) };
@@ -102,7 +109,23 @@ export class Registry {
     await kv.delete(key).catch(() => {});
   }
 
+  /** Two heartbeats of our own did not come back. */
+  #isSilence(now: number): boolean {
+    return now - this.#heardAtMs > (this.#ttlMs * 2) / 3;
+  }
+
+  /** Notes that we listen, and forgets who has been silent for long: nobody deletes a dead one's card. */
+  #heard(): void {
+    const now = this.#options.clock.nowMs();
+    if (this.#isSilence(now)) this.#listeningSinceMs = now;
+    this.#heardAtMs = now;
+    for (const [key, { atMs }] of this.#seen) {
+      if (now - atMs >= 2 * this.#ttlMs) this.#seen.delete(key);
+    }
+  }
+
   #take(entry: KvWatchEntry): void {
+    this.#heard();
     if (entry.operation !== "PUT") {
       this.#seen.delete(entry.key);
       return;
@@ -111,6 +134,7 @@ export class Registry {
     const ageMs = entry.isUpdate ? 0 : this.#options.clock.nowMs() - entry.created.getTime();
     try {
       const parsed = Entry.parse(entry.json());
+      if (entry.key !== `${parsed.agent}.${parsed.instance}`) throw new Error("another's name");
       const registered = { ...parsed, card: AgentCard.fromJSON(parsed.card) };
       const atMs = this.#options.clock.nowMs() - Math.min(Math.max(0, ageMs), this.#ttlMs);
       this.#seen.set(entry.key, { entry: registered, atMs });

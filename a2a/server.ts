@@ -89,7 +89,11 @@ export class AgentServer {
     for (const method of METHODS) {
       this.#service.addEndpoint(method, {
         subject: rpcEndpoint(agent.name, method),
-        handler: (_error, message) => void this.#timed(method, message),
+        handler: (_error, message) =>
+          void this.#timed(method, message).catch((error: unknown) => {
+            // The connection is closed: there is nobody left to answer.
+            this.#options.log.warn("rpc.not_answered", { method, error });
+          }),
       });
     }
     this.#service.addEndpoint("Card", {
@@ -98,7 +102,10 @@ export class AgentServer {
     });
     this.#service.addEndpoint("Control", {
       subject: controlSubject(agent.name, instance),
-      handler: (_error, message) => void this.#control(message),
+      handler: (_error, message) =>
+        void this.#control(message).catch((error: unknown) => {
+          this.#options.log.warn("control.not_answered", { error });
+        }),
     });
     await nc.flush();
   }
@@ -119,12 +126,13 @@ export class AgentServer {
     this.#measured.set(method, sum);
   }
 
-  /** Answers one request; false when the answer was an error. Never rejects. */
+  /** Answers one request; false when the answer was an error. Rejects when it cannot be sent. */
   async #serve(method: Method, message: Msg): Promise<boolean> {
     const { clock, log, agent, instance, outbox, nc } = this.#options;
     const caller = callerOf(message.subject);
     const call = readCall(isSubjectToken(caller) ? caller : UNNAMED, message.headers, clock);
-    if (!message.reply) {
+    // An answer is published with our permissions: never where we write records, audit or requests.
+    if (!message.reply || /^(\$|audit\.|a2a\.v1\.(?!reply\.))/.test(message.reply)) {
       log.warn("rpc.no_reply_subject", { caller, method });
       return false;
     }

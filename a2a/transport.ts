@@ -35,6 +35,7 @@ import {
   type TraceContext,
 } from "../core/mod.ts";
 import type { Outbox } from "./audit/outbox.ts";
+import { textOrDigest } from "./body.ts";
 import { type Call, DEFAULT_TIMEOUT_MS, requestHeaders } from "./call.ts";
 import { fromErrorEnvelope, fromNatsError } from "./errors.ts";
 import { readEnvelope } from "./frames.ts";
@@ -182,7 +183,7 @@ export class NatsTransport implements Transport {
     const message = await unlessAborted(request, options?.signal).catch((error: unknown) => {
       throw fromNatsError(error, agent);
     });
-    const text = message.string();
+    const text = textOrDigest(message.data);
     const frame = message.headers?.get(HEADER.frame);
     await this.report(
       call,

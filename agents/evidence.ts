@@ -23,6 +23,8 @@ export interface EvidenceAgentOptions {
 const PROGRESS_EVERY_MS = 250;
 /** A system that is busy or cuts a stream is asked again before the source counts as failed. */
 const LOOKS = { firstMs: 500, capMs: 5_000, attemptsMax: 4 };
+const WRITES = { firstMs: 200, capMs: 2_000, attemptsMax: 10 };
+const WRITE_MS_MAX = 20_000;
 
 export function makeEvidenceAgent(options: EvidenceAgentOptions): AgentDefinition {
   return {
@@ -40,7 +42,7 @@ async function answer(options: EvidenceAgentOptions, turn: Turn): Promise<TurnRe
   const reply = { messageId: turn.message.messageId, taskId: turn.taskId };
   try {
     const report = fitReport(await withinDeadline(options, request, turn));
-    await put(turn, () =>
+    await put(options, turn, () =>
       writeReply(kv, request.investigation, name, { status: "answered", ...reply, report }),
     );
     turn.artifact(ARTIFACT_NAME, report);
@@ -50,7 +52,7 @@ async function answer(options: EvidenceAgentOptions, turn: Turn): Promise<TurnRe
     const { code, message } = asPetrelError(error, "INTERNAL", name);
     turn.log.warn("evidence.failed", { windowId: request.investigation, error });
     const reason = message.slice(0, 1_000);
-    await put(turn, () =>
+    await put(options, turn, () =>
       writeReply(kv, request.investigation, name, { status: "failed", ...reply, code, reason }),
     );
     return { kind: "failed", text: reason };
@@ -105,7 +107,18 @@ function paced(clock: Clock, turn: Turn): Turn["progress"] {
   };
 }
 
-async function put(turn: Turn, write: () => Promise<boolean>): Promise<void> {
-  const first = await write();
+/** Writes the reply, again while NATS is away: evidence that was found is not lost to a restart. */
+async function put(
+  { clock }: EvidenceAgentOptions,
+  turn: Turn,
+  write: () => Promise<boolean>,
+): Promise<void> {
+  const deadlineMs = clock.nowMs() + WRITE_MS_MAX;
+  const retrying = { clock, signal: turn.signal, deadlineMs, onRetry: told(turn) };
+  const first = await withRetry(WRITES, retrying, () =>
+    write().catch((error: unknown) => {
+      throw asPetrelError(error, "UNAVAILABLE", "reply");
+    }),
+  );
   if (!first) turn.log.info("reply.duplicate");
 }

@@ -3,7 +3,7 @@
  * check: a duplicate changes nothing, and a reply to another request has another key.
  */
 import { type KV, KvWatchInclude } from "@nats-io/kv";
-import { type Logger, messageOf } from "../core/mod.ts";
+import { asPetrelError, type Logger, messageOf } from "../core/mod.ts";
 import { Reply } from "./protocol.ts";
 
 export const INVESTIGATIONS_BUCKET = "PETREL_INVESTIGATIONS";
@@ -64,20 +64,24 @@ export class ReplyDesk {
   async wait(key: string, signal: AbortSignal): Promise<Reply> {
     const arrived = new Promise<Reply>((resolve) => this.#waiting.set(key, resolve));
     const aborted = new Promise<never>((_, reject) => {
+      if (signal.aborted) reject(signal.reason);
       signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     });
     aborted.catch(() => {});
     try {
-      const present = await this.find(key);
+      // A look that fails costs nothing: the watch, or whoever asks again, finds what it missed.
+      const present = await this.find(key).catch(() => undefined);
       return present ?? (await Promise.race([arrived, aborted]));
     } finally {
       this.#waiting.delete(key);
     }
   }
 
-  /** The reply under `key`, if it is there and well formed. */
+  /** The reply under `key`, if it is there and well formed. Throws an error that says `later`. */
   async find(key: string): Promise<Reply | undefined> {
-    const entry = await this.#kv.get(key);
+    const entry = await this.#kv.get(key).catch((error: unknown) => {
+      throw asPetrelError(error, "INCOMPLETE", "replies cannot be read now");
+    });
     return entry?.operation === "PUT" ? this.#read(key, entry.string()) : undefined;
   }
 

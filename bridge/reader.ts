@@ -4,7 +4,7 @@
  */
 import { DeliverPolicy, type JetStreamClient, type JetStreamManager } from "@nats-io/jetstream";
 import { AUDIT_STREAM, type AuditRecord, unpackRecords } from "../a2a/mod.ts";
-import { messageOf } from "../core/mod.ts";
+import { messageOf, PetrelError } from "../core/mod.ts";
 
 /** One report with its place: (stream sequence, index in its pack). */
 export type AuditEntry =
@@ -46,11 +46,16 @@ export async function* readAudit(
   const messages = await consumer.consume();
   const stop = () => void messages.close();
   signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
   try {
     for await (const message of messages) {
       yield* entriesOf(message.seq, message.subject, message.data);
-      if (signal.aborted || (!follow && message.seq >= last)) return;
+      if (!follow && message.seq >= last) return;
+      if (signal.aborted) break;
     }
+    // A part must not pass for the whole.
+    if (!follow) signal.throwIfAborted();
+    if (!signal.aborted) throw new PetrelError("INCOMPLETE", "audit: reading the stream was cut");
   } finally {
     signal.removeEventListener("abort", stop);
     await messages.close();

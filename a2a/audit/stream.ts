@@ -27,6 +27,8 @@ export async function ensureAuditStream(
       retention: RetentionPolicy.Limits,
       storage: StorageType.File,
       max_age: retentionDays * NANOS_PER_DAY,
+      // A pack is sent again until it is acknowledged: an outage this long stores it once.
+      duplicate_window: NANOS_PER_DAY / 24,
       deny_delete: true,
       deny_purge: true,
     });

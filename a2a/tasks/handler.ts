@@ -27,6 +27,8 @@ import { toA2AError } from "../errors.ts";
 import { agentMessage, dataPart, isTerminal, LiveTask, textPart } from "./live.ts";
 import type { TaskSnapshot, TaskStore } from "./store.ts";
 
+const STORE_ATTEMPTS = 3;
+
 /** The call's identity, deadline and trace, from the server to the handler beside the SDK's context. */
 const calls = new WeakMap<ServerCallContext, CallInfo>();
 
@@ -186,6 +188,7 @@ export class AgentHandler implements A2ARequestHandler {
       live.revision = await store.create(live.task, call.caller);
     } catch (error) {
       this.#running.delete(live.task.id);
+      live.finish(live.status(TaskState.TASK_STATE_REJECTED, []));
       throw toA2AError(new PetrelError("UNAVAILABLE", "tasks cannot be stored now", {}, error));
     }
     return live;
@@ -211,11 +214,16 @@ export class AgentHandler implements A2ARequestHandler {
 
   async #storeEnd(live: LiveTask, status: TaskStatus, turn: Turn): Promise<void> {
     const task = { ...live.task, status };
-    try {
-      const stored = await this.#options.store.end(task, live.caller, live.revision);
-      if (!stored) turn.log.warn("task.ended_elsewhere");
-    } catch (error) {
-      turn.log.error("task.not_stored", { error });
+    for (let attempt = 1; attempt <= STORE_ATTEMPTS; attempt++) {
+      try {
+        const stored = await this.#options.store.end(task, live.caller, live.revision);
+        if (!stored) turn.log.warn("task.ended_elsewhere");
+        return;
+      } catch (error) {
+        // NATS may be restarting; each attempt waits for its own answer.
+        turn.log.error("task.not_stored", { attempt, error });
+        await this.#options.clock.sleep(100 * 2 ** attempt);
+      }
     }
   }
 
@@ -311,6 +319,7 @@ function endOf(result: TurnResult): [TaskState, Message["parts"]] {
 /** Rejects with the signal's reason: a turn that ignores its signal does not hold its task open. */
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
 }

@@ -77,11 +77,10 @@ async function keepAsking(options: AskOptions, key: string, deadlineMs: number):
   const { clock, signal, log, agent, request, desk } = options;
   let absentSinceMs: number | undefined;
   for (let attempt = 1; ; attempt++) {
-    if (attempt > 1) {
-      const reply = await desk.find(key);
-      if (reply) return { kind: "reply", reply };
-    }
     try {
+      // Answered already, to an owner before us or to an attempt whose stream was cut: nobody is asked.
+      const present = await desk.find(key);
+      if (present) return { kind: "reply", reply: present };
       const text = await follow(options, deadlineMs - clock.nowMs());
       // The agent writes its reply before it ends its task, so a reply that is not there was not written.
       const reply = await desk.find(key);

@@ -19,8 +19,8 @@ import {
   windowToJson,
 } from "../../core/mod.ts";
 import { type LogQuerySpec, REQUEST_SCHEMA, toWindow } from "../protocol.ts";
-import type { ReplyDesk } from "../replies.ts";
-import { askForEvidence } from "./ask.ts";
+import { type ReplyDesk, replyKey } from "../replies.ts";
+import { type Answer, askForEvidence } from "./ask.ts";
 import { type AnsweredSource, conclude } from "./conclude.ts";
 import type { SreEvent } from "./events.ts";
 import type { Explainer } from "./explainer.ts";
@@ -75,13 +75,13 @@ export class Coordinator {
   }
 
   /**
-   * Takes a window and works on it to the end. Undefined when another SRE agent has it. Rejects only
-   * when this process is stopping or NATS stays away; the record then waits for the next owner.
+   * Takes a window and works on it to the end, waiting for NATS as long as it takes. Undefined when
+   * another SRE agent has it. Rejects when this process is stopping; the record then waits for the next.
    */
   async investigate(opening: Opening): Promise<Verdict | undefined> {
     const record = this.#newRecord(opening);
     return this.#working(record.id, async () => {
-      const claimed = await this.#options.store.open(record);
+      const claimed = await this.#persist(() => this.#claim(record));
       return claimed && this.#toTheEnd(claimed, false);
     });
   }
@@ -99,6 +99,17 @@ export class Coordinator {
       const taken = await store.update(orphan, change);
       return taken && this.#toTheEnd(taken, true);
     });
+  }
+
+  /** Claims a window; a claim whose acknowledgement was lost is ours all the same. */
+  async #claim(record: InvestigationRecord): Promise<Versioned<InvestigationRecord> | undefined> {
+    const { store } = this.#options;
+    const claimed = await store.open(record);
+    if (claimed) return claimed;
+    const known = await store.get(record.id);
+    // Message ids are minted with the record: nobody else's record has them.
+    const ours = known?.value.sources[0]?.messageId === record.sources[0]?.messageId;
+    return ours && known?.value.owners === 1 ? known : undefined;
   }
 
   /** Stops working. Open investigations stay in KV for whoever comes next. */
@@ -127,7 +138,7 @@ export class Coordinator {
     const one = this.#caseOf(owned.value);
     const { id } = one.record;
     onEvent({ type: "window_opened", id, window: toWindow(one.record.window), adopted });
-    const known = await store.verdict(id);
+    const known = await this.#persist(() => store.verdict(id));
     const verdict = known ?? (await this.#settle(one));
     const concluded =
       owned.value.state === "open"
@@ -157,6 +168,7 @@ export class Coordinator {
   #askAll(one: Case): Promise<AnsweredSource[]> {
     const { mesh, desk, onEvent } = this.#options;
     const { id, window, baseline, query, traceparent, timeoutMs, sources, owners } = one.record;
+    const spent = owners > this.#options.ownersMax;
     const parent = parseTraceparent(traceparent) ?? newTrace();
     const request = {
       schema: REQUEST_SCHEMA,
@@ -165,11 +177,12 @@ export class Coordinator {
       baseline,
       ...(query ? { query } : {}),
     } as const;
-    // After too many owners the question itself may be what kills them: take what is there, and end.
-    const patience = owners > this.#options.ownersMax ? 1 : timeoutMs;
     return Promise.all(
       sources.map(async ({ agent, messageId }) => {
         const startedMs = mesh.clock.nowMs();
+        // After too many owners the question itself may be what kills them: take what is there, and end.
+        if (spent)
+          return { agent, answer: await this.#answerThere(id, agent, messageId), tookMs: 0 };
         onEvent({ type: "task_sent", id, agent });
         const answer = await askForEvidence({
           transport: mesh.transport(agent),
@@ -180,7 +193,7 @@ export class Coordinator {
           messageId,
           request,
           trace: childSpan(parent),
-          timeoutMs: patience,
+          timeoutMs,
           signal: this.#stop.signal,
           onProgress: (text, data) => onEvent({ type: "progress", id, agent, text, data }),
         });
@@ -190,6 +203,13 @@ export class Coordinator {
         return source;
       }),
     );
+  }
+
+  /** The reply that is there already. Nobody is asked. */
+  async #answerThere(id: string, agent: string, messageId: string): Promise<Answer> {
+    const key = replyKey(id, agent, messageId);
+    const reply = await this.#persist(() => this.#options.desk.find(key));
+    return reply ? { kind: "reply", reply } : { kind: "timed_out" };
   }
 
   async #announce(one: Case, verdict: Verdict): Promise<void> {

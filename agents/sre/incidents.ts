@@ -37,7 +37,7 @@ export class Alarms {
     this.#options = options;
   }
 
-  /** Raises the verdict's alarm, unless its incident is already known. */
+  /** Raises the verdict's alarm, unless its incident is already known. Rejects when `signal` aborts. */
   async raise(verdict: Verdict, explanation: Explanation, signal: AbortSignal): Promise<Raised> {
     if (verdict.outcome !== "incident" || !verdict.rootCause) return { kind: "none" };
     const { incident, fresh } = await this.#note(verdict);
@@ -60,9 +60,14 @@ export class Alarms {
   /** Writes the window into its incident; `fresh` when this window's alarm still has to go out. */
   async #note(verdict: Verdict): Promise<{ incident: IncidentRecord; fresh: boolean }> {
     const { store } = this.#options;
-    const fingerprint = fingerprintOf(verdict);
+    let fingerprint = fingerprintOf(verdict);
     for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt++) {
       const known = await store.incident(fingerprint);
+      if (known && this.#isLongBefore(known.value, verdict)) {
+        // A look back must not write over the incident that is going on: it has a record of its own.
+        fingerprint = `${fingerprintOf(verdict)}-${Date.parse(verdict.window.start)}`;
+        continue;
+      }
       const { incident, fresh } = this.#next(fingerprint, known?.value, verdict);
       const unchanged = known !== undefined && incident === known.value;
       if (unchanged || (await store.putIncident(incident, known?.revision ?? 0)))
@@ -85,7 +90,8 @@ export class Alarms {
       return {
         incident: {
           ...known,
-          delivery: again ? "pending" : known.delivery,
+          // Who says it again answers for it: an owner that dies here is followed by one that sends it.
+          ...(again ? { delivery: "pending", investigation: verdict.id } : {}),
           lastWindow: later(known.lastWindow, verdict.window),
           windows: known.windows + (isLast(known, verdict) ? 0 : 1),
         },
@@ -105,6 +111,11 @@ export class Alarms {
       windows: 1,
     };
     return { incident, fresh: true };
+  }
+
+  #isLongBefore({ firstWindow }: IncidentRecord, { window }: Verdict): boolean {
+    const pauseMs = Date.parse(firstWindow.start) - Date.parse(window.end);
+    return pauseMs > this.#options.reopenAfterMs;
   }
 
   #continues(known: IncidentRecord, verdict: Verdict): boolean {
@@ -130,6 +141,8 @@ export class Alarms {
         await sink.send(alarm, signal);
         return true;
       } catch (error) {
+        // Stopped, not refused: the record stays pending, and the next owner sends it.
+        signal.throwIfAborted();
         const again =
           error instanceof PetrelError && error.retry === "later" && attempt < SEND_ATTEMPTS;
         log[again ? "warn" : "error"]("alarm.not_sent", {

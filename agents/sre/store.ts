@@ -60,10 +60,22 @@ export class InvestigationStore {
     return this.#read(`i.${fingerprint}`, IncidentRecord);
   }
 
-  /** Writes an incident over `revision` (0: it must be new); undefined when somebody else wrote it. */
-  putIncident(incident: IncidentRecord, revision: number): Promise<number | undefined> {
+  /**
+   * Writes an incident over `revision` (0: it must be new, or unreadable); undefined when somebody else
+   * wrote it.
+   */
+  async putIncident(incident: IncidentRecord, revision: number): Promise<number | undefined> {
     const key = `i.${incident.fingerprint}`;
-    return revision === 0 ? this.#create(key, incident) : this.#replace(key, incident, revision);
+    if (revision > 0) return this.#replace(key, incident, revision);
+    return (await this.#create(key, incident)) ?? this.#overUnreadable(key, incident);
+  }
+
+  /** A record that nobody can read holds back no alarm. */
+  async #overUnreadable(key: string, incident: IncidentRecord): Promise<number | undefined> {
+    const entry = await this.#kv.get(key);
+    if (entry?.operation !== "PUT") return undefined;
+    if (this.#parse(key, entry.string(), IncidentRecord)) return undefined;
+    return this.#replace(key, incident, entry.revision);
   }
 
   /** Every record, now and as it changes, until `signal` aborts. A malformed one is logged and skipped. */

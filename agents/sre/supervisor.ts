@@ -3,7 +3,7 @@
  * record from one watch; knows who is alive from the registry.
  */
 import type { Registry } from "../../a2a/mod.ts";
-import type { Clock, Logger } from "../../core/mod.ts";
+import { type Clock, type Logger, PetrelError } from "../../core/mod.ts";
 import type { Coordinator } from "./coordinator.ts";
 import type { InvestigationRecord } from "./records.ts";
 import type { InvestigationStore, Versioned } from "./store.ts";
@@ -22,10 +22,20 @@ export interface SupervisorOptions {
 export async function supervise(options: SupervisorOptions, signal: AbortSignal): Promise<void> {
   const { coordinator, store, registry, instance, clock, log, everyMs } = options;
   const unfinished = new Map<string, Versioned<InvestigationRecord>>();
-  await store.watch((record) => {
+  const take = (record: Versioned<InvestigationRecord>) => {
     if (record.value.state === "closed") unfinished.delete(record.value.id);
     else unfinished.set(record.value.id, record);
-  }, signal);
+  };
+  for (let watching = false; !watching && !signal.aborted; ) {
+    watching = await store.watch(take, signal).then(
+      () => true,
+      (error: unknown) => {
+        log.warn("investigations.not_watched", { error });
+        return false;
+      },
+    );
+    if (!watching) await clock.sleep(everyMs, signal).catch(() => {});
+  }
   while (!signal.aborted) {
     for (const record of unfinished.values()) {
       const { id, owner } = record.value;
@@ -34,6 +44,8 @@ export async function supervise(options: SupervisorOptions, signal: AbortSignal)
       log.info("investigation.orphaned", { windowId: id, owner });
       coordinator.adopt(record).catch((error: unknown) => {
         if (!signal.aborted) log.error("investigation.not_adopted", { windowId: id, error });
+        // What cannot succeed is not tried every few seconds for ever.
+        if (error instanceof PetrelError && error.retry === "never") unfinished.delete(id);
       });
     }
     await clock.sleep(everyMs, signal).catch(() => {});
