@@ -117,9 +117,12 @@ export class SreAgent {
   }
 
   /** Investigates windows as they end, until `signal` aborts. A slow window does not delay the next. */
-  async watch(schedule: Omit<ScheduleOptions, "clock">, signal: AbortSignal): Promise<void> {
+  async watch(
+    schedule: Omit<ScheduleOptions, "clock" | "log">,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { mesh, log } = this.#options;
-    for await (const window of windowsAsTheyEnd({ clock: mesh.clock, ...schedule }, signal)) {
+    for await (const window of windowsAsTheyEnd({ clock: mesh.clock, log, ...schedule }, signal)) {
       this.investigate(window, { id: windowId(window) }).catch((error: unknown) => {
         if (!signal.aborted) log.error("window.failed", { windowId: windowId(window), error });
       });

@@ -2,7 +2,7 @@
  * When windows open: aligned to the epoch, the same on every host, so that several SRE agents name a
  * window alike and only one takes it. Windows missed while nobody ran are caught up, oldest first.
  */
-import { type Clock, lastCompleteWindow, type Window } from "../../core/mod.ts";
+import { type Clock, type Logger, lastCompleteWindow, type Window } from "../../core/mod.ts";
 
 export interface ScheduleOptions {
   readonly clock: Clock;
@@ -11,7 +11,11 @@ export interface ScheduleOptions {
   readonly settleMs: number;
   /** Windows looked back for when starting. */
   readonly catchUpMax: number;
+  readonly log?: Logger;
 }
+
+/** Windows ever owed at once. A clock set forward by more than that skips the rest, and says so. */
+const BACKLOG_MAX = 288;
 
 /** Yields each window once it has settled, until `signal` aborts. Never two at once, never one twice. */
 export async function* windowsAsTheyEnd(
@@ -28,6 +32,12 @@ export async function* windowsAsTheyEnd(
       // Short naps: a clock that is set while we sleep is noticed.
       await clock.sleep(Math.min(waitMs, 10_000), signal).catch(() => {});
       continue;
+    }
+    const owed = Math.floor(-waitMs / everyMs);
+    if (owed > BACKLOG_MAX) {
+      const skipped = owed - BACKLOG_MAX;
+      options.log?.warn("windows.skipped", { skipped });
+      endMs += skipped * everyMs;
     }
     yield { startMs: endMs - everyMs, endMs };
     endMs += everyMs;
