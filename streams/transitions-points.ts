@@ -13,6 +13,8 @@ export interface TracePoint {
   readonly span: number;
 }
 
+type Draft = { -readonly [Field in keyof TracePoint]: TracePoint[Field] };
+
 const POINTS_AT_FIRST = 1_024;
 const NONE = -1;
 
@@ -31,6 +33,8 @@ export class TracePoints {
   #spans = new Uint32Array(POINTS_AT_FIRST);
   /** The next point of the trace, or of the list of free places. */
   #next = new Int32Array(POINTS_AT_FIRST);
+  /** Objects for the points that are taken out, used again: made by the million, they cost memory. */
+  readonly #taken: Draft[] = [];
   #free = NONE;
   #used = 0;
   #size = 0;
@@ -38,6 +42,11 @@ export class TracePoints {
   /** Points held. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Points there is room for; it grows with {@link size} alone. */
+  get capacity(): number {
+    return this.#times.length;
   }
 
   get traces(): number {
@@ -62,17 +71,20 @@ export class TracePoints {
     return true;
   }
 
-  /** Takes out the trace untouched for longest: its points in the order of time. */
+  /**
+   * Takes out the trace untouched for longest: its points in the order of time, those of one instant
+   * as they came. The points hold until the next call.
+   */
   takeOldest(): TracePoint[] | undefined {
     const slot = this.#slots.release();
     if (slot === undefined) return undefined;
     const first = this.#firsts[slot] ?? NONE;
-    const points: TracePoint[] = [];
-    for (let at = first; at !== NONE; at = this.#next[at] ?? NONE) points.push(this.#at(at));
+    let count = 0;
+    for (let at = first; at !== NONE; at = this.#next[at] ?? NONE) this.#read(at, count++);
     this.#next[this.#lasts[slot] ?? 0] = this.#free;
     this.#free = first;
-    this.#size -= points.length;
-    return points.sort((a, b) => a.timeMs - b.timeMs);
+    this.#size -= count;
+    return this.#taken.slice(0, count).sort((a, b) => a.timeMs - b.timeMs);
   }
 
   #open(traceId: string): number {
@@ -81,12 +93,11 @@ export class TracePoints {
     return slot;
   }
 
-  #at(at: number): TracePoint {
-    return {
-      timeMs: this.#times[at] ?? 0,
-      statement: this.#statements[at] ?? 0,
-      span: this.#spans[at] ?? 0,
-    };
+  #read(at: number, into: number): void {
+    const point = (this.#taken[into] ??= { timeMs: 0, statement: 0, span: 0 });
+    point.timeMs = this.#times[at] ?? 0;
+    point.statement = this.#statements[at] ?? 0;
+    point.span = this.#spans[at] ?? 0;
   }
 
   #place(): number {

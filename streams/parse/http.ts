@@ -3,7 +3,7 @@
  * `Completed 200 in 350ms`, `status=500`, `took 1.2 s`, `latency_ms=123`, `durationMs: 7`.
  *
  * It goes from number to number, for numbers are fewer than words, and looks at what stands before
- * each: first at the one letter a name may end in, then with a pattern. Patterns see a few characters
+ * each: first at the two letters a name may end in, then with a pattern. Patterns see a few characters
  * and have no repetition inside a repetition.
  */
 
@@ -23,12 +23,13 @@ const WORD = /\w/;
 
 /** Quotes, spaces and signs between a name and its number, at most. */
 const GAP_CHARS_MAX = 7;
-/** The last characters of the names in STATUS_NAME and LATENCY_NAME. */
-const ENDS_NAME = new Uint8Array(128);
 const STATUS_END = 1;
 const LATENCY_END = 2;
-for (const end of "DdSsEe0123456789") markEnd(end, STATUS_END);
-for (const end of "KkNnDdYyEeSsCc") markEnd(end, LATENCY_END);
+/** By the last two letters of the names in STATUS_NAME and LATENCY_NAME, five bits each. */
+const ENDS = new Uint8Array(1_024);
+for (const pair of ["ed", "us", "de"]) markEnd(pair, STATUS_END);
+for (const pair of ["ok", "in", "on", "ed", "cy", "me"]) markEnd(pair, LATENCY_END);
+for (const unit of ["ms", "is", "ds", "ec", "us", "ns"]) markEnd(unit, LATENCY_END);
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 1, u: 1e-3, µ: 1e-3, n: 1e-6 };
 /** What a line says beyond this is its payload. */
@@ -80,38 +81,49 @@ function latencyAt(text: string, at: number, before: string): number | undefined
 /** Three digits, the first of them 1 to 5, and no more of a word. */
 function isStatus(text: string, at: number): boolean {
   const first = text.charCodeAt(at);
-  const three = first >= 49 && first <= 53 && isDigit(text, at + 1) && isDigit(text, at + 2);
+  if (first < 49 || first > 53 || at + 2 >= text.length) return false;
+  const three = isDigit(text, at + 1) && isDigit(text, at + 2);
   return three && !WORD.test(text[at + 3] ?? "");
 }
 
-/** Which names the last word before a number may end. */
+/** Which names the last word before a number may end; the one that ends in digits is `HTTP/1.1`. */
 function nameEndBefore(text: string, at: number): number {
   for (let before = at - 1; before >= Math.max(0, at - GAP_CHARS_MAX); before--) {
-    const code = text.charCodeAt(before);
-    const letter = code | 32;
-    if ((letter >= 97 && letter <= 122) || isDigit(text, before)) return ENDS_NAME[code] ?? 0;
+    if (isDigit(text, before)) return STATUS_END;
+    if (isLetter(text, before)) return before > 0 ? endAt(text, before) : 0;
   }
   return 0;
 }
 
+function endAt(text: string, at: number): number {
+  if (!isLetter(text, at - 1)) return 0;
+  return ENDS[((text.charCodeAt(at - 1) & 31) << 5) | (text.charCodeAt(at) & 31)] ?? 0;
+}
+
 function nextNumber(text: string, start: number): number {
-  let at = start;
-  while (at < text.length && !isDigit(text, at)) at += 1;
-  return at;
+  for (let at = start; at < text.length; at++) if (isDigit(text, at)) return at;
+  return text.length;
 }
 
 function numberEnd(text: string, start: number): number {
-  let at = start;
-  while (isDigit(text, at) || text.charCodeAt(at) === 46) at += 1;
-  return at;
+  for (let at = start; at < text.length; at++) {
+    if (!isDigit(text, at) && text.charCodeAt(at) !== 46) return at;
+  }
+  return text.length;
 }
 
+/** `at` lies in the text: engines are slow to answer for a place outside it. */
 function isDigit(text: string, at: number): boolean {
   const code = text.charCodeAt(at);
   return code >= 48 && code <= 57;
 }
 
-function markEnd(character: string, kind: number): void {
-  const code = character.charCodeAt(0);
-  ENDS_NAME[code] = (ENDS_NAME[code] ?? 0) | kind;
+function isLetter(text: string, at: number): boolean {
+  const code = text.charCodeAt(at) | 32;
+  return code >= 97 && code <= 122;
+}
+
+function markEnd(pair: string, kind: number): void {
+  const place = ((pair.charCodeAt(0) & 31) << 5) | (pair.charCodeAt(1) & 31);
+  ENDS[place] = (ENDS[place] ?? 0) | kind;
 }

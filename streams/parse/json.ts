@@ -43,7 +43,7 @@ function readObject(value: Record<string, unknown>): EventText {
     message: end === -1 ? message : message.slice(0, end),
     rest: end === -1 ? stack : `${message.slice(end + 1)}\n${stack}`,
     traceId: copied(textAt(value, TRACE)),
-    spanId: copied(textAt(value, SPAN)),
+    spanId: textAt(value, SPAN),
     status: textAt(value, STATUS),
     latencyMs: numberAt(value, LATENCY_MS),
     exception: exceptionOf("", stack) ?? textAt(value, EXCEPTION),

@@ -29,7 +29,7 @@ export interface EventText {
 /** How far into a line of unknown form a level is looked for. */
 const LEVEL_CHARS_MAX = 100;
 const TIME =
-  /^(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?(?= |$)/;
+  /^(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?(?= |$)/y;
 const LEVEL_WORD = /\b(TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|SEVERE|FATAL|CRITICAL)\b/;
 const TRACE_LABELS =
   /\bTrace-?I[dD][:=] ?([0-9a-zA-Z-]{8,64})(?:[ ,;]+Span-?I[dD][:=] ?([0-9a-zA-Z-]{4,64}))?[\],;]? ?/i;
@@ -57,18 +57,25 @@ export function readText(raw: string, knownMs?: number): EventText {
     traceId: undefined,
     spanId: undefined,
   };
-  const time = TIME.exec(line)?.[0];
-  if (time === undefined) {
+  const timeEnd = timeEndOf(line);
+  if (timeEnd === 0) {
     readOther(event, line);
     return event;
   }
-  if (knownMs === undefined && time.length > 18) event.timeMs = parseEventTimeMs(time);
-  const at = skipSpaces(line, time.length);
+  if (knownMs === undefined && timeEnd > 18)
+    event.timeMs = parseEventTimeMs(line.slice(0, timeEnd));
+  const at = skipSpaces(line, timeEnd);
   const space = line.indexOf(" ", at);
   event.level = space === -1 ? undefined : levelOf(line.slice(at, space));
   if (event.level === undefined) readOther(event, line.slice(at));
   else readAfterLevel(event, line, skipSpaces(line, space));
   return event;
+}
+
+/** Where the time at the start of a line ends; 0 without one. No match is made, for none is needed. */
+function timeEndOf(line: string): number {
+  TIME.lastIndex = 0;
+  return TIME.test(line) ? TIME.lastIndex : 0;
 }
 
 function readOther(event: Draft, line: string): void {
@@ -107,31 +114,40 @@ function readSpringBoot(event: Draft, line: string, start: number, dashes: numbe
 
 /** `[app] [thread] [trace-span]`, in any number; answers where the logger begins. */
 function readGroups(event: Draft, line: string, start: number, dashes: number): number {
+  const body = skipSpaces(line, dashes + 5);
   let app: string | undefined;
   let names = 0;
-  const read = (group: string) => {
-    const pair = group.length < PAIR_CHARS_MIN ? null : HEX_PAIR.exec(group);
-    if (pair === null) {
-      if (group === "") return;
-      app ??= group;
-      names += 1;
-    } else if (event.traceId === undefined && pair[1] !== undefined && pair[2] !== undefined) {
-      event.traceId = internId(pair[1]);
-      event.spanId = internId(pair[2]);
-    }
-  };
   // Sleuth puts [app,trace,span] before the process id.
-  if (line[start] === "[") read(line.slice(start + 1, line.indexOf("]", start)));
-  let at = skipSpaces(line, dashes + 5);
+  let at = line[start] === "[" ? start : body;
   while (line[at] === "[") {
     const close = line.indexOf("]", at);
     if (close === -1) break;
-    read(line.slice(at + 1, close).trim());
-    at = skipSpaces(line, close + 1);
+    const group = line.slice(at + 1, close).trim();
+    if (group !== "" && !readPair(event, group)) {
+      app ??= group;
+      names += 1;
+    }
+    at = at < body ? body : skipSpaces(line, close + 1);
   }
   // Spring Boot 3 writes [app] [thread]; without a name there is only [thread].
-  if (app !== undefined && names > 1) event.service = intern((app.split(",")[0] ?? app).trim());
-  return at;
+  if (app !== undefined && names > 1) event.service = intern(beforeComma(app).trim());
+  return Math.max(at, body);
+}
+
+/** Whether a group holds a trace and a span; those of the first count. */
+function readPair(event: Draft, group: string): boolean {
+  const pair = group.length < PAIR_CHARS_MIN ? null : HEX_PAIR.exec(group);
+  if (pair === null) return false;
+  if (event.traceId === undefined && pair[1] !== undefined) {
+    event.traceId = internId(pair[1]);
+    event.spanId = pair[2];
+  }
+  return true;
+}
+
+function beforeComma(text: string): string {
+  const comma = text.indexOf(",");
+  return comma === -1 ? text : text.slice(0, comma);
 }
 
 /** `TraceID: … SpanID: …` is taken out of the message, where it would only be noise. */
@@ -145,7 +161,7 @@ function readMessage(event: Draft, message: string): void {
   const without = message.slice(0, found.index) + message.slice(found.index + found[0].length);
   event.message = without.trim();
   event.traceId = internId(found[1]);
-  if (found[2] !== undefined) event.spanId = internId(found[2]);
+  event.spanId = found[2];
 }
 
 function skipSpaces(line: string, start: number): number {

@@ -15,11 +15,10 @@ const PLACES = 2_048;
 const CHARS_MAX = 1_024;
 
 const ZERO = 48;
-const LOWER_X = 120;
 
 export class MaskMemo {
-  readonly #messages: string[] = new Array<string>(PLACES).fill("");
-  readonly #masks: string[] = new Array<string>(PLACES).fill("");
+  readonly #messages: string[] = Array.from({ length: PLACES }, () => "");
+  readonly #masks: string[] = Array.from({ length: PLACES }, () => "");
 
   /** The same as {@link maskMessage}. */
   maskOf(message: string): string {
@@ -32,6 +31,10 @@ export class MaskMemo {
     this.#masks[place] = mask;
     return mask;
   }
+}
+
+function isHexMark(character: string | undefined): boolean {
+  return character === "x" || character === "X";
 }
 
 function isDigit(code: number): boolean {
@@ -57,8 +60,7 @@ function equalButDigits(one: string, other: string): boolean {
     const b = other.charCodeAt(at);
     if (a === b) continue;
     if (!isDigit(a) || !isDigit(b)) return false;
-    const next = one.charCodeAt(at + 1) | 32;
-    if (next === LOWER_X && (a === ZERO || b === ZERO)) return false;
+    if ((a === ZERO || b === ZERO) && isHexMark(one[at + 1])) return false;
   }
   return true;
 }
