@@ -161,7 +161,7 @@ export function sourceWords(result: SourceResult): string {
     stats.linesPerSecond ? `${short(stats.linesPerSecond)}/s` : "",
     stats.templates === undefined ? "" : `${count(stats.templates)} templates`,
     stats.series === undefined ? "" : `${count(stats.series)} series`,
-    findings > 0 ? `${count(findings)} findings` : "",
+    findings > 0 ? `${count(findings)} ${findings === 1 ? "finding" : "findings"}` : "",
     status === "quiet" ? colour("green", "quiet") : colour("red", "anomalous"),
     seconds(result.tookMs),
   ];
