@@ -1,4 +1,4 @@
-/** Two ways in which a server fails without an HTTP error; for every stand-in that can fail so. */
+/** How a stand-in is served, and the two ways in which it fails without an HTTP error. */
 
 /** The first half of the body, then the connection breaks. */
 export async function cutInHalf(response: Response): Promise<Response> {
@@ -24,5 +24,22 @@ export function neverAnswer(signal: AbortSignal): Promise<Response> {
     const done = () => resolve(new Response(null, { status: 499 }));
     if (signal.aborted) done();
     else signal.addEventListener("abort", done, { once: true });
+  });
+}
+
+/** Serves an app on a port of this machine (0: any free one); `isCut` breaks every answer in half. */
+export function serveSim(
+  app: { fetch(request: Request): Response | Promise<Response> },
+  port: number | undefined,
+  isCut: () => boolean,
+) {
+  return Bun.serve({
+    hostname: "127.0.0.1",
+    port: port ?? 0,
+    idleTimeout: 0,
+    fetch: async (request) => {
+      const response = await app.fetch(request);
+      return isCut() ? cutInHalf(response) : response;
+    },
   });
 }

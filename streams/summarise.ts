@@ -105,17 +105,7 @@ export class LogSummariser {
   #serviceOf(name: string): ServiceCounts | undefined {
     const known = this.#services.get(name);
     if (known !== undefined || this.#services.size >= limits.SERVICES_MAX) return known;
-    const counts: ServiceCounts = {
-      lines: 0,
-      errors: 0,
-      warnings: 0,
-      requests: 0,
-      http500: 0,
-      http5xx: 0,
-      latencySumMs: 0,
-      latencyCount: 0,
-      latencyMaxMs: 0,
-    };
+    const counts = noCounts();
     this.#services.set(name, counts);
     return counts;
   }
@@ -164,4 +154,19 @@ function countTemplate(counts: TemplateCounts, record: LogRecord, raw: string): 
   if (counts.exemplars.length < limits.EXEMPLARS_MAX) {
     counts.exemplars.push(owned(raw.slice(0, limits.EXEMPLAR_CHARS_MAX)));
   }
+}
+
+/** The counts of a service that wrote nothing. */
+export function noCounts(): ServiceCounts {
+  return {
+    lines: 0,
+    errors: 0,
+    warnings: 0,
+    requests: 0,
+    http500: 0,
+    http5xx: 0,
+    latencySumMs: 0,
+    latencyCount: 0,
+    latencyMaxMs: 0,
+  };
 }

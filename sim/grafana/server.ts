@@ -5,7 +5,7 @@
  */
 import { Hono } from "hono";
 import { z } from "zod";
-import { cutInHalf, neverAnswer } from "../broken.ts";
+import { neverAnswer, serveSim } from "../broken.ts";
 import {
   dashboardAnswer,
   errorBody,
@@ -251,15 +251,7 @@ function makeApp(options: GrafanaSimOptions, state: State): Hono {
 export function startGrafanaSim(options: GrafanaSimOptions): GrafanaSim {
   const state: State = { mode: "ok", annotations: [], requests: [] };
   const app = makeApp(options, state);
-  const server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: options.port ?? 0,
-    idleTimeout: 0,
-    fetch: async (request) => {
-      const response = await app.fetch(request);
-      return state.mode === "cut" ? cutInHalf(response) : response;
-    },
-  });
+  const server = serveSim(app, options.port, () => state.mode === "cut");
   return {
     url: `http://127.0.0.1:${server.port}`,
     get mode() {

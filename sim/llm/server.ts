@@ -7,7 +7,7 @@
  */
 import { type Context, Hono } from "hono";
 import { z } from "zod";
-import { cutInHalf, neverAnswer } from "../broken.ts";
+import { neverAnswer, serveSim } from "../broken.ts";
 import { answerFor, schemaInText } from "./answer.ts";
 
 /** How the stand-in behaves. Everything but `ok` is a failure that is documented or was seen. */
@@ -274,15 +274,7 @@ export function startLlmSim(options: LlmSimOptions): LlmSim {
       : errorAnswer(404, "Resource not found", "404"),
   );
   app.notFound(() => errorAnswer(404, "Invalid URL", "not_found"));
-  const server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: options.port ?? 0,
-    idleTimeout: 0,
-    fetch: async (request) => {
-      const response = await app.fetch(request);
-      return state.mode === "cut" ? cutInHalf(response) : response;
-    },
-  });
+  const server = serveSim(app, options.port, () => state.mode === "cut");
   return {
     url: `http://127.0.0.1:${server.port}`,
     get mode() {

@@ -6,6 +6,7 @@ import type { Window } from "../../core/mod.ts";
 import type { LogSummary, ServiceCounts } from "../model.ts";
 import { type RuleSet, rulesFor } from "../rules.ts";
 import { commonScore, poissonP, zOfP } from "../stats.ts";
+import { noCounts } from "../summarise.ts";
 import { clip, type Draft, short } from "./draft.ts";
 import { breachScore } from "./metrics.ts";
 import { breachWords } from "./words.ts";
@@ -18,17 +19,7 @@ const GROWTH_MIN = 2;
 /** Requests needed in both windows before means are compared. */
 const LATENCIES_MIN = 20;
 
-const EMPTY: ServiceCounts = {
-  lines: 0,
-  errors: 0,
-  warnings: 0,
-  requests: 0,
-  http500: 0,
-  http5xx: 0,
-  latencySumMs: 0,
-  latencyCount: 0,
-  latencyMaxMs: 0,
-};
+const EMPTY = noCounts();
 
 /** Breaches of the thresholds that log lines can show. */
 export function detectBreaches(current: LogSummary, rules: RuleSet): Draft[] {
