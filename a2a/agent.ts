@@ -1,6 +1,7 @@
 /**
  * What somebody writes to make an agent: a card's worth of words and one `run` function.
- * Everything else (subjects, tasks, streams, audit, cancellation, deadlines) is the mesh's.
+ * Everything else (subjects, tasks, streams, audit, cancellation) is the mesh's. A task outlives its
+ * caller's patience: an agent that should stop at the deadline looks at it.
  */
 import type { AgentCard, AgentSkill, Message } from "@a2a-js/sdk";
 import { AgentCard as AgentCardCodec } from "@a2a-js/sdk";
@@ -28,7 +29,7 @@ export interface Turn {
   readonly trace: TraceContext;
   /** Milliseconds since the epoch after which nobody waits for the answer. */
   readonly deadlineMs: number;
-  /** Aborts on CancelTask and on shutdown; its reason is a PetrelError. */
+  /** Aborts on CancelTask and on shutdown, and for a plain message at the deadline; a PetrelError. */
   readonly signal: AbortSignal;
   readonly log: Logger;
   /** Tells watchers how far the work is. Cheap; a slow watcher misses intermediate ones. */

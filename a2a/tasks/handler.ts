@@ -161,7 +161,13 @@ export class AgentHandler implements A2ARequestHandler {
   /** A plain answer: runs the agent, keeps nothing. */
   async #answer(message: Message, call: CallInfo): Promise<Message> {
     const ids = { taskId: "", contextId: message.contextId || newId() };
-    const turn = this.#turn(message, ids, call, new AbortController().signal, undefined);
+    const late = new AbortController();
+    const leftMs = Math.max(0, call.deadlineMs - this.#options.clock.nowMs());
+    const timer = setTimeout(
+      () => late.abort(new PetrelError("DEADLINE_EXCEEDED", "nobody waits any more")),
+      leftMs,
+    );
+    const turn = this.#turn(message, ids, call, late.signal, undefined);
     try {
       const result = await this.#options.agent.run(turn);
       if (result.kind === "failed") throw new PetrelError("INTERNAL", result.text);
@@ -169,6 +175,8 @@ export class AgentHandler implements A2ARequestHandler {
       return agentMessage(ids, [textPart(result.text), ...data]);
     } catch (error) {
       throw toA2AError(error);
+    } finally {
+      clearTimeout(timer);
     }
   }
 

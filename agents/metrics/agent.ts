@@ -116,16 +116,23 @@ async function readAll(
   const all: Series[] = [];
   let cut = false;
   let next = 0;
+  const failed = new AbortController();
+  const signal = AbortSignal.any([turn.signal, failed.signal]);
   const worker = async () => {
     for (let query = options.queries[next++]; query; query = options.queries[next++]) {
       const promql = filled(options, query, window);
-      const answer = await options.source.range(promql, range, turn.signal);
+      const answer = await options.source.range(promql, range, signal);
       cut ||= answer.cut;
       for (const one of answer.series) all.push(toSeries(options, query, one));
       turn.progress(`${all.length} series`, { part: "window", series: all.length, queries: next });
     }
   };
-  await Promise.all(Array.from({ length: QUERIES_AT_ONCE }, worker));
+  try {
+    await Promise.all(Array.from({ length: QUERIES_AT_ONCE }, worker));
+  } finally {
+    // One query that failed fails the source; the others need not finish.
+    failed.abort(new PetrelError("CANCELLED", "another query failed"));
+  }
   if (all.length === 0) {
     throw new PetrelError(
       "CONFIG_INVALID",

@@ -156,7 +156,8 @@ export class SreAgent {
   async #answer(turn: Turn): Promise<TurnResult> {
     const { investigation: id, window, baseline, query } = readRequest(turn.data);
     const verdict = await this.investigate(toWindow(window), {
-      id,
+      // Under the caller's name: nobody takes a window's own id, or another's.
+      id: `${turn.caller}-${id}`.slice(0, 128),
       trace: turn.trace,
       timeoutMs: turn.deadlineMs - this.#options.mesh.clock.nowMs() - ANSWER_MS,
       ...(baseline.length > 0 ? { baseline: baseline.map(toWindow) } : {}),
