@@ -11,7 +11,7 @@ usage: petrel <command> [options]
 
 ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(12)} ${summary}`).join("\n")}
 
-Every command has --help. Exit codes: 0 done, 1 something is wrong, 2 usage or configuration,
+Every command has --help. Exit codes: 0 done, 1 a check failed, 2 usage or configuration,
 3 a program is missing, 4 a system is away, 5 a system refused, 70 a defect of petrel, 130 interrupted.
 `;
 
