@@ -1,16 +1,8 @@
 import { expect, test } from "bun:test";
-import { PetrelError, systemClock } from "../../core/mod.ts";
+import { PetrelError } from "../../core/mod.ts";
 import { startNats } from "../support/nats.ts";
+import { until } from "../support/until.ts";
 import { echo, openMesh } from "./echo.ts";
-
-/** Polls until `check` holds; the deadline is the test's failure, not a figure. */
-async function until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = systemClock.nowMs() + 20_000;
-  while (!(await check())) {
-    if (systemClock.nowMs() > deadline) throw new Error(`never: ${what}`);
-    await systemClock.sleep(20);
-  }
-}
 
 test("a served agent appears with its card, and disappears when it leaves", async () => {
   await using nats = await startNats();
@@ -60,6 +52,31 @@ test("an entry that is no card is skipped", async () => {
   await mesh.close();
 });
 
+test("an entry under another's key, or with a name that is no name, is refused", async () => {
+  await using nats = await startNats();
+  const [host, watcher] = [await openMesh(nats.url, "host"), await openMesh(nats.url, "watcher")];
+  await host.serve(echo);
+  await until("the card", () => watcher.registry.list().length === 1);
+  const cards = await watcher.kvm.open("A2A_CARDS");
+  const entry = { agent: "echo", instance: "x", host: "h", pid: 1, startedAt: "", running: 0 };
+  const put = (key: string, more: object) =>
+    cards.put(key, JSON.stringify({ ...entry, card: {}, ...more }));
+  await put("echo.mallory", { instance: host.instance, running: 99 });
+  await put("echo.escape", { instance: "\u001b[2Jescape" });
+  await put("bell.x", { agent: "bell\u0007" });
+  await put(`echo.${"x".repeat(129)}`, { instance: "x".repeat(129) });
+  await put("echo.last", { instance: "last" });
+  const replicas = () => watcher.registry.list().map(({ agent, instance }) => [agent, instance]);
+  // Entries come in the order in which they were written.
+  await until("the last entry", () => watcher.registry.list().length > 1);
+  expect(replicas()).toEqual([
+    ["echo", host.instance],
+    ["echo", "last"],
+  ]);
+  expect(watcher.registry.list()[0]?.running).toBe(0);
+  await Promise.all([host.close(), watcher.close()]);
+});
+
 test("agents are micro services: the standard queries see them", async () => {
   await using nats = await startNats();
   const host = await openMesh(nats.url, "host");
@@ -91,4 +108,22 @@ test("a server that wants credentials: UNAUTHENTICATED", async () => {
     code: "UNAUTHENTICATED",
   });
   await (await openMesh(nats.url, "host", { token: "right" })).close();
+});
+
+test("no error of connecting shows the password that stood in the address", async () => {
+  await using nats = await startNats({
+    config: 'authorization { user: "petrel", password: "right" }',
+  });
+  const secret = "s3cr3t-p@ss";
+  const addresses = [
+    [`nats://petrel:${secret}@127.0.0.1:1`, "UNAVAILABLE"],
+    [`nats://petrel:${secret}@127.0.0.1:${nats.port}`, "UNAUTHENTICATED"],
+  ] as const;
+  for (const [address, code] of addresses) {
+    const opening = openMesh(address, "host", { connectTimeoutMs: 500 });
+    const error = await opening.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code });
+    expect(JSON.stringify(error)).toContain("127.0.0.1");
+    expect(`${String(error)} ${JSON.stringify(error)}`).not.toContain("s3cr3t");
+  }
 });

@@ -56,7 +56,7 @@ async function alarmsOf(at: 0 | 1, sinks: readonly AlarmSink[], clock = new Hand
   const kv = await mesh.kvm.create(INVESTIGATIONS_BUCKET, { history: 1 });
   const store = new InvestigationStore(kv, silentLogger);
   const options = { store, sinks, clock, log: silentLogger, reopenAfterMs: REOPEN_AFTER_MS };
-  return { alarms: new Alarms(options), store };
+  return { alarms: new Alarms(options), store, kv };
 }
 
 /** Verdicts of one cause of its own, so that tests do not see each other's incidents. */
@@ -167,6 +167,87 @@ describe("two processes", () => {
     expect(taken).toHaveLength(1);
   });
 });
+
+describe("an owner that does not end well", () => {
+  test("dies while it says an alarm again: the next one to have the window sends it", async () => {
+    const verdict = cause();
+    const first = await alarmsOf(0, [sinkThat([refused()]).sink]);
+    const raised = await first.alarms.raise(verdict("0"), WORDS, never());
+    const { promise: isSending, resolve: sending } = Promise.withResolvers<void>();
+    const send = () => {
+      sending();
+      return new Promise<void>(() => {});
+    };
+    const dying = await alarmsOf(0, [{ name: "test", send }]);
+    void dying.alarms.raise(verdict("1", WINDOW_MS), WORDS, never());
+    await isSending;
+    const { sink, taken } = sinkThat();
+    const { alarms } = await alarmsOf(1, [sink]);
+    expect((await alarms.raise(verdict("1", WINDOW_MS), WORDS, never())).kind).toBe("raised");
+    const later = await alarms.raise(verdict("2", 2 * WINDOW_MS), WORDS, never());
+    expect(later.kind).toBe("suppressed");
+    expect(taken.map(({ id }) => id)).toEqual([idOf(raised) ?? ""]);
+  });
+
+  test("stops while it sends, or before it tries again: the alarm stays pending", async () => {
+    for (const stopsIn of ["send", "sleep"] as const) {
+      const verdict = cause()("0");
+      const stop = new AbortController();
+      const stopNow = () => stop.abort(new PetrelError("CANCELLED", "stopping"));
+      const clock = new HandClock();
+      clock.sleep = async (_, signal) => {
+        stopNow();
+        signal?.throwIfAborted();
+      };
+      const send: AlarmSink["send"] = async (_, signal) => {
+        if (stopsIn === "send") stopNow();
+        signal.throwIfAborted();
+        throw busy();
+      };
+      const { alarms, store } = await alarmsOf(0, [{ name: "test", send }], clock);
+      const stopped = alarms.raise(verdict, WORDS, stop.signal);
+      await expect(stopped).rejects.toMatchObject({ code: "CANCELLED" });
+      const pending = await store.incident(fingerprintOf(verdict));
+      expect(pending?.value.delivery).toBe("pending");
+      const { sink, taken } = sinkThat();
+      await (await alarmsOf(1, [sink])).alarms.raise(verdict, WORDS, never());
+      expect(taken.map(({ id }) => id)).toEqual([pending?.value.alarmId ?? ""]);
+    }
+  });
+});
+
+test("a look back at an old window leaves the incident that is going on as it is", async () => {
+  const { sink, taken } = sinkThat();
+  const { alarms, store } = await alarmsOf(0, [sink]);
+  const verdict = cause();
+  const lastWeek = -7 * 24 * 60 * MINUTE_MS;
+  const live = await alarms.raise(verdict("0"), WORDS, never());
+  expect((await alarms.raise(verdict("old", lastWeek), WORDS, never())).kind).toBe("raised");
+  // The same look back again, and the live incident's next window, are both known.
+  const oldAgain = await alarms.raise(verdict("old", lastWeek), WORDS, never());
+  const next = await alarms.raise(verdict("1", WINDOW_MS), WORDS, never());
+  expect(oldAgain.kind).toBe("suppressed");
+  expect(next).toEqual({ kind: "suppressed", alarmId: idOf(live) ?? "", windows: 2 });
+  expect(taken).toHaveLength(2);
+  const known = await store.incident(fingerprintOf(verdict("0")));
+  expect(known?.value).toMatchObject({ firstWindow: windowAt(), lastWindow: windowAt(WINDOW_MS) });
+});
+
+test.each(["{}", "junk", "[]", '{"delivery":"delivered"}'])(
+  "an incident's record that reads %s holds back no alarm",
+  async (junk) => {
+    const { sink, taken } = sinkThat();
+    const { alarms, store, kv } = await alarmsOf(0, [sink]);
+    const verdict = cause();
+    await kv.put(`i.${fingerprintOf(verdict("0"))}`, junk);
+    expect((await alarms.raise(verdict("0"), WORDS, never())).kind).toBe("raised");
+    const next = await alarms.raise(verdict("1", WINDOW_MS), WORDS, never());
+    expect(next.kind).toBe("suppressed");
+    expect(taken).toHaveLength(1);
+    const known = await store.incident(fingerprintOf(verdict("0")));
+    expect(known?.value.delivery).toBe("delivered");
+  },
+);
 
 describe("a sink that fails", () => {
   test("and says later is tried again, after waits that grow, under the same id", async () => {

@@ -1,0 +1,229 @@
+/** One peer that misbehaves, one write that is lost, one process that leaves: the rest goes on. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { GetTaskRequest, type Task, TaskState } from "@a2a-js/sdk";
+import { ServerCallContext } from "@a2a-js/sdk/server";
+import type { KV } from "@nats-io/kv";
+import { headers } from "@nats-io/nats-core";
+import { cardOf } from "../../a2a/agent.ts";
+import { AUDIT_STREAM, type AuditRecord, type Mesh, unpackRecords } from "../../a2a/mod.ts";
+import { AgentHandler, attachCall } from "../../a2a/tasks/handler.ts";
+import { TASKS_BUCKET, TaskStore } from "../../a2a/tasks/store.ts";
+import { newId, newTrace, silentLogger, systemClock } from "../../core/mod.ts";
+import { noAnswer, withFaults } from "../support/faults.ts";
+import { openLogBook } from "../support/log-book.ts";
+import { type NatsServer, startNats } from "../support/nats.ts";
+import { until } from "../support/until.ts";
+import { echo, openMesh, request, worker } from "./echo.ts";
+
+let nats: NatsServer;
+let client: Mesh;
+
+beforeAll(async () => {
+  nats = await startNats();
+  client = await openMesh(nats.url, "client");
+});
+afterAll(async () => {
+  await client.close();
+  await nats[Symbol.asyncDispose]();
+});
+
+describe("an agent that answers what nobody can read", () => {
+  const KIB = 1024;
+  const answers: readonly (readonly [string, Uint8Array])[] = [
+    ["more than the audit takes", Buffer.alloc(1024 * KIB - 200, "x")],
+    ["bytes that are no UTF-8", new Uint8Array(900 * KIB).fill(0xff)],
+  ];
+
+  test.each(answers)(
+    "%s: the call fails, the audit keeps its digest and goes on",
+    async (_, bytes) => {
+      const name = `bad-${newId()}`;
+      const host = await openMesh(nats.url, "bad");
+      const given = headers();
+      given.set("a2a-frame", "data");
+      given.set("a2a-seq", "1");
+      host.nc.subscribe(`a2a.v1.rpc.${name}.*.*`, {
+        callback: (_error, message) => void message.respond(bytes, { headers: given }),
+      });
+      await host.nc.flush();
+      const protocolViolation = { code: "PROTOCOL_VIOLATION", retry: "never" };
+      // More bad packs than the outbox has in flight at once.
+      for (let call = 1; call <= 6; call++) {
+        const unary = client.transport(name).sendMessage(request({}));
+        await expect(unary).rejects.toMatchObject(protocolViolation);
+        const stream = client.transport(name).sendMessageStream(request({}));
+        await expect(stream.next()).rejects.toMatchObject(protocolViolation);
+      }
+      await client.outbox.drain(10_000);
+      expect(client.outbox.counts).toMatchObject({ pending: 0, retries: 0 });
+      const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+      const { body } = await lastRecord(client);
+      expect(JSON.parse(body)).toMatchObject({ bytes: bytes.length, sha256 });
+      await host.close();
+    },
+  );
+});
+
+async function lastRecord(mesh: Mesh): Promise<AuditRecord> {
+  const subject = `audit.${mesh.name}.${mesh.instance}`;
+  const last = await mesh.jsm.streams.getMessage(AUDIT_STREAM, { last_by_subj: subject });
+  const record = unpackRecords(last?.data ?? new Uint8Array()).at(-1);
+  if (!record) throw new Error("nothing was audited");
+  return record;
+}
+
+test("an answer goes to an inbox, never where records, requests or the audit are written", async () => {
+  const book = openLogBook();
+  const host = await openMesh(nats.url, "host", { log: book.log });
+  await host.serve({ ...echo, name: "candid" });
+  const forbidden = [
+    "$KV.PETREL_INVESTIGATIONS.v.x",
+    "$JS.API.STREAM.INFO.AUDIT",
+    "$SRV.PING",
+    "audit.forged.x",
+    "a2a.v1.rpc.candid.mallory.SendMessage",
+    `a2a.v1.ctl.candid.${host.instance}`,
+    "a2a.v1.card.candid",
+  ];
+  const written: string[] = [];
+  for (const subject of forbidden) {
+    client.nc.subscribe(subject, {
+      callback: (_error, { data }) => void written.push(`${subject}: ${data.length} bytes`),
+    });
+  }
+  await client.nc.flush();
+  for (const reply of forbidden) {
+    client.nc.publish("a2a.v1.rpc.candid.mallory.SendMessage", "junk", { reply });
+  }
+  // The requests arrive at the spy too: it listens on their subject.
+  const asked = forbidden.map(() => "a2a.v1.rpc.candid.mallory.SendMessage: 4 bytes");
+  await until("every request", () => written.length >= asked.length);
+  await until("every refusal", () => book.count("rpc.no_reply_subject") === forbidden.length);
+  await host.nc.flush();
+  await client.nc.flush();
+  expect(written).toEqual(asked);
+  const answer = await client.nc.request("a2a.v1.rpc.candid.mallory.SendMessage", "junk", {
+    timeout: 5_000,
+  });
+  expect(answer.json()).toHaveProperty("error");
+  await host.close();
+});
+
+/** The rejections that nobody handles, until the end of the block. */
+function unhandledRejections(): Disposable & { readonly seen: readonly unknown[] } {
+  const seen: unknown[] = [];
+  const note = (error: unknown) => void seen.push(error);
+  process.on("unhandledRejection", note);
+  return { seen, [Symbol.dispose]: () => void process.off("unhandledRejection", note) };
+}
+
+test("an answer that comes after its process left the mesh is logged, and thrown nowhere", async () => {
+  using unhandled = unhandledRejections();
+  const book = openLogBook();
+  const host = await openMesh(nats.url, "late", { log: book.log });
+  const { promise: isAsked, resolve: asked } = Promise.withResolvers<void>();
+  const { promise: mayAnswer, resolve: answer } = Promise.withResolvers<void>();
+  await host.serve({
+    ...echo,
+    name: "late",
+    run: async () => {
+      asked();
+      await mayAnswer;
+      return { kind: "message", text: "late" };
+    },
+  });
+  const leave = new AbortController();
+  const call = client.transport("late").sendMessage(request({}), { signal: leave.signal });
+  call.catch(() => {});
+  await isAsked;
+  await host.close();
+  answer();
+  await until("the end of the answer", () => {
+    return book.count("rpc.not_answered") > 0 || unhandled.seen.length > 0;
+  });
+  leave.abort(new Error("nobody answers any more"));
+  await expect(call).rejects.toThrow("nobody answers");
+  expect(unhandled.seen).toEqual([]);
+  expect(book.count("rpc.not_answered")).toBe(1);
+});
+
+describe("a write of a task that is lost", () => {
+  /** A handler of {@link worker} whose KV fails as `faults` say, and what stands in the KV. */
+  async function handle(faultsOf: (kv: KV) => Partial<KV>) {
+    const kv = await client.kvm.open(TASKS_BUCKET);
+    const agent = { ...worker, name: `worker-${newId()}` };
+    const handler = new AgentHandler({
+      agent,
+      card: cardOf(agent, nats.url),
+      clock: systemClock,
+      log: silentLogger,
+      store: new TaskStore(withFaults(kv, faultsOf(kv)), agent.name, client.instance),
+      cancelElsewhere: async () => false,
+    });
+    const stored = new TaskStore(kv, agent.name, client.instance);
+    return { handler, stored };
+  }
+
+  function context(): ServerCallContext {
+    const made = new ServerCallContext({
+      requestedVersion: "1.0",
+      requestedExtensions: [],
+      user: { isAuthenticated: true, userName: "client" },
+    });
+    attachCall(made, {
+      caller: "client",
+      envelopeId: newId(),
+      trace: newTrace(),
+      deadlineMs: systemClock.nowMs() + 10_000,
+      version: "1.0",
+      extensions: [],
+    });
+    return made;
+  }
+
+  test("the first: the call is told, nothing runs, and shutting down ends", async () => {
+    const { promise: mayFail, resolve: fail } = Promise.withResolvers<void>();
+    const { handler } = await handle(() => ({
+      create: async () => {
+        await mayFail;
+        throw noAnswer();
+      },
+    }));
+    const call = handler.sendMessage(request({}), context());
+    await until("the task's admission", () => handler.running === 1);
+    const down = handler.shutdown();
+    fail();
+    await expect(call).rejects.toThrow("tasks cannot be stored now");
+    await down;
+    expect(handler.running).toBe(0);
+  });
+
+  test.each(["the request", "the acknowledgement"])(
+    "the last, as %s is lost: it is stored again, once",
+    async (lost) => {
+      let writes = 0;
+      const { handler, stored } = await handle((kv) => ({
+        update: async (key, value, revision) => {
+          const isLost = ++writes === 1;
+          if (isLost && lost === "the request") throw noAnswer();
+          const written = await kv.update(key, value, revision);
+          if (isLost) throw noAnswer();
+          return written;
+        },
+      }));
+      const { id } = (await handler.sendMessage(request({}), context())) as Task;
+      expect(writes).toBe(2);
+      const snapshot = await stored.load(id, "client");
+      expect(snapshot?.task.status?.state).toBe(TaskState.TASK_STATE_COMPLETED);
+    },
+  );
+
+  test("the last, again and again: whoever waits is told the end all the same", async () => {
+    const { handler } = await handle(() => ({ update: () => Promise.reject(noAnswer()) }));
+    const { id, status } = (await handler.sendMessage(request({}), context())) as Task;
+    expect(status?.state).toBe(TaskState.TASK_STATE_COMPLETED);
+    expect(handler.running).toBe(0);
+    const asked = await handler.getTask(GetTaskRequest.fromJSON({ id }), context());
+    expect(asked.id).toBe(id);
+  });
+});
