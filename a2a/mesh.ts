@@ -253,7 +253,7 @@ async function connectTo(options: MeshOptions): Promise<NatsConnection> {
     return await connect(connection);
   } catch (error) {
     // A URL may bear a user and a password.
-    const servers = options.servers.map((url) => url.replace(/\/\/[^/]*@/, "//")).join(", ");
+    const servers = options.servers.map((url) => url.replace(/^(\w+:\/\/)?.*@/, "$1")).join(", ");
     const refused = error instanceof Error && /auth/i.test(`${error.name} ${error.message}`);
     throw new PetrelError(
       refused ? "UNAUTHENTICATED" : "UNAVAILABLE",

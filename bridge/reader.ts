@@ -2,7 +2,14 @@
  * Reads the AUDIT stream in order, from a place, to its present end or for ever. A pack that cannot be
  * unpacked is handed on as what it is, with its sequence number; nothing is skipped in silence.
  */
-import { DeliverPolicy, type JetStreamClient, type JetStreamManager } from "@nats-io/jetstream";
+import {
+  type ConsumerMessages,
+  DeliverPolicy,
+  JetStreamApiCodes,
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+} from "@nats-io/jetstream";
 import { AUDIT_STREAM, type AuditRecord, unpackRecords } from "../a2a/mod.ts";
 import { messageOf, PetrelError } from "../core/mod.ts";
 
@@ -47,6 +54,7 @@ export async function* readAudit(
   const stop = () => void messages.close();
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
+  void stopWhenDeleted(messages, jsm);
   try {
     for await (const message of messages) {
       yield* entriesOf(message.seq, message.subject, message.data);
@@ -59,6 +67,19 @@ export async function* readAudit(
   } finally {
     signal.removeEventListener("abort", stop);
     await messages.close();
+  }
+}
+
+/** A stream that was deleted is not waited for; a server that is away is. */
+async function stopWhenDeleted(messages: ConsumerMessages, jsm: JetStreamManager): Promise<void> {
+  for await (const { type } of messages.status()) {
+    if (!["consumer_deleted", "heartbeats_missed", "no_responders"].includes(type)) continue;
+    const gone = await jsm.streams.info(AUDIT_STREAM).then(
+      () => false,
+      (error: unknown) =>
+        error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound,
+    );
+    if (gone) await messages.close();
   }
 }
 

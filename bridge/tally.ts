@@ -1,6 +1,7 @@
 /**
  * Counts envelopes and finds those that only one end reported. Two reports meet by envelope id; a pair
- * is forgotten once it is whole, so memory holds only what is still open.
+ * is closed once it is whole, so memory holds what is still open, and the ids of the last pairs: a copy of
+ * a pack is no new envelope.
  */
 import type { AuditEntry } from "./reader.ts";
 
@@ -15,9 +16,12 @@ export interface Tally {
 }
 
 const NAMED_MAX = 10;
+/** Copies of a pack come soon after it, or not at all. */
+const CLOSED_MAX = 100_000;
 
 export async function tallyAudit(entries: AsyncIterable<AuditEntry>): Promise<Tally> {
   const open = new Map<string, string>();
+  const closed = new Set<string>();
   let envelopes = 0;
   let malformedPacks = 0;
   for await (const entry of entries) {
@@ -26,11 +30,17 @@ export async function tallyAudit(entries: AsyncIterable<AuditEntry>): Promise<Ta
       continue;
     }
     const { id, side } = entry.record;
+    if (closed.has(id)) continue;
     const other = open.get(id);
     if (other === undefined) {
       open.set(id, side);
       envelopes++;
-    } else if (other !== side) open.delete(id);
+    } else if (other !== side) {
+      open.delete(id);
+      closed.add(id);
+      if (closed.size > CLOSED_MAX)
+        for (const oldest of closed.keys().take(1)) closed.delete(oldest);
+    }
   }
   const examples = [...open].slice(0, NAMED_MAX).map(([id, side]) => `${side}:${id}`);
   return { envelopes, halfReported: open.size, malformedPacks, examples };

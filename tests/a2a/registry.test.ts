@@ -117,6 +117,8 @@ test("no error of connecting shows the password that stood in the address", asyn
   const secret = "s3cr3t-p@ss";
   const addresses = [
     [`nats://petrel:${secret}@127.0.0.1:1`, "UNAVAILABLE"],
+    [`petrel:${secret}@127.0.0.1:1`, "UNAVAILABLE"],
+    [`nats://petrel:${secret}/x@127.0.0.1:1`, "UNAVAILABLE"],
     [`nats://petrel:${secret}@127.0.0.1:${nats.port}`, "UNAUTHENTICATED"],
   ] as const;
   for (const [address, code] of addresses) {

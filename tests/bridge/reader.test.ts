@@ -85,6 +85,20 @@ describe("a part does not pass for the whole", () => {
     const signal = AbortSignal.abort(new Error("enough"));
     await expect(Array.fromAsync(read({ signal }))).rejects.toThrow("enough");
   });
+
+  test.each([true, false])(
+    "a stream that is deleted while it is read is no end (follow: %p)",
+    async (follow) => {
+      // More than a reader is sent ahead.
+      for (let pack = 1; pack <= 300; pack++) await publish(`p${pack}`);
+      const cut = async () => {
+        for await (const { seq } of read({ follow })) {
+          if (seq === 1) await mesh.jsm.streams.delete(AUDIT_STREAM);
+        }
+      };
+      await expect(cut()).rejects.toMatchObject({ code: "INCOMPLETE" });
+    },
+  );
 });
 
 describe("follow", () => {
@@ -102,6 +116,24 @@ describe("follow", () => {
     await reading;
     expect(namesOf(seen)).toEqual(["one", "two"]);
   });
+
+  test("goes on after NATS was killed and came back", async () => {
+    await publish("one");
+    const stop = new AbortController();
+    const seen: AuditEntry[] = [];
+    const reading = (async () => {
+      for await (const entry of read({ follow: true, signal: stop.signal })) seen.push(entry);
+    })();
+    await until("what was there", () => seen.length === 1);
+    await nats.kill9();
+    await nats.restart();
+    const published = async () => (await publish("two").catch(() => undefined)) !== undefined;
+    await until("a pack that was taken", published);
+    await until("what came later", () => seen.length > 1);
+    stop.abort();
+    await reading;
+    expect(new Set(namesOf(seen))).toEqual(new Set(["one", "two"]));
+  }, 60_000);
 
   test("ends at once when it was told before", async () => {
     const signal = AbortSignal.abort();
@@ -125,7 +157,8 @@ describe("a copy of a pack", () => {
       "audit.b.i",
       packRecords([record("one", "agent"), record("two", "agent")]),
     );
-    expect(namesOf(await Array.fromAsync(read()))).toHaveLength(6);
+    await publish("one", "two");
+    expect(namesOf(await Array.fromAsync(read()))).toHaveLength(8);
     expect(await tallyAudit(read())).toMatchObject({ envelopes: 2, halfReported: 0 });
   });
 });
