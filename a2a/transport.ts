@@ -33,6 +33,7 @@ import {
   PetrelError,
   parseTraceparent,
   type TraceContext,
+  unlessAborted,
 } from "../core/mod.ts";
 import type { Outbox } from "./audit/outbox.ts";
 import { textOrDigest } from "./body.ts";
@@ -292,15 +293,4 @@ function requestBody(call: Call, params: unknown): string {
   throw new PetrelError("TOO_LARGE", `${call.method}: the request has ${bytes} bytes`, {
     limit: limits.ENVELOPE_BYTES_MAX,
   });
-}
-
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  let stop: () => void = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  work.catch(() => {});
-  return Promise.race([work, aborted]).finally(() => signal.removeEventListener("abort", stop));
 }

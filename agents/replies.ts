@@ -3,7 +3,7 @@
  * check: a duplicate changes nothing, and a reply to another request has another key.
  */
 import { type KV, KvWatchInclude } from "@nats-io/kv";
-import { asPetrelError, type Logger, messageOf } from "../core/mod.ts";
+import { asPetrelError, type Logger, messageOf, unlessAborted } from "../core/mod.ts";
 import { Reply } from "./protocol.ts";
 
 export const INVESTIGATIONS_BUCKET = "PETREL_INVESTIGATIONS";
@@ -63,15 +63,10 @@ export class ReplyDesk {
   /** The reply under `key`: the one that is there already, or the next that comes. */
   async wait(key: string, signal: AbortSignal): Promise<Reply> {
     const arrived = new Promise<Reply>((resolve) => this.#waiting.set(key, resolve));
-    const aborted = new Promise<never>((_, reject) => {
-      if (signal.aborted) reject(signal.reason);
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    });
-    aborted.catch(() => {});
     try {
       // A look that fails costs nothing: the watch, or whoever asks again, finds what it missed.
       const present = await this.find(key).catch(() => undefined);
-      return present ?? (await Promise.race([arrived, aborted]));
+      return present ?? (await unlessAborted(arrived, signal));
     } finally {
       this.#waiting.delete(key);
     }

@@ -1,4 +1,5 @@
 /** What the rest of Petrel may use of core. Core imports nothing of ours. */
+export { unlessAborted } from "./abort.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { llmEnvironment, loadConfig, parseConfig } from "./config.ts";
 export type { Config } from "./config-schema.ts";

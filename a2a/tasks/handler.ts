@@ -20,7 +20,15 @@ import {
   UnsupportedOperationError,
 } from "@a2a-js/sdk/errors";
 import type { A2ARequestHandler, ServerCallContext } from "@a2a-js/sdk/server";
-import { type Clock, type Logger, limits, messageOf, newId, PetrelError } from "../../core/mod.ts";
+import {
+  type Clock,
+  type Logger,
+  limits,
+  messageOf,
+  newId,
+  PetrelError,
+  unlessAborted,
+} from "../../core/mod.ts";
 import type { AgentDefinition, Turn, TurnResult } from "../agent.ts";
 import type { CallInfo } from "../call.ts";
 import { toA2AError } from "../errors.ts";
@@ -205,7 +213,8 @@ export class AgentHandler implements A2ARequestHandler {
   async #execute(live: LiveTask, message: Message, call: CallInfo): Promise<void> {
     const ids = { taskId: live.task.id, contextId: live.task.contextId };
     const turn = this.#turn(message, ids, call, live.abort.signal, live);
-    const status = await Promise.race([this.#runTurn(turn), aborted(live.abort.signal)]).then(
+    // A turn that ignores its signal does not hold its task open.
+    const status = await unlessAborted(this.#runTurn(turn), live.abort.signal).then(
       (result) => live.status(...endOf(result)),
       (error: unknown) => {
         const cancelled = error instanceof PetrelError && error.code === "CANCELLED";
@@ -322,14 +331,6 @@ function endOf(result: TurnResult): [TaskState, Message["parts"]] {
   const failed = result.kind === "failed";
   const state = failed ? TaskState.TASK_STATE_FAILED : TaskState.TASK_STATE_COMPLETED;
   return [state, [textPart(result.text)]];
-}
-
-/** Rejects with the signal's reason: a turn that ignores its signal does not hold its task open. */
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
 }
 
 function checkArtifactSize(name: string, data: Record<string, unknown>): void {

@@ -56,7 +56,8 @@ function reportIn(answer: Answer): SourceReport | undefined {
     : undefined;
 }
 
-function resultOf({ answer, tookMs }: AnsweredSource): SourceResult {
+/** How one source ended, whatever the others did. */
+export function resultOf({ answer, tookMs }: AnsweredSource): SourceResult {
   const empty = { findings: 0, stats: {}, notes: [], links: [], tookMs };
   if (answer.kind === "timed_out")
     return { status: "timed_out", reason: "no reply in time", ...empty };

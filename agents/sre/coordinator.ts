@@ -21,7 +21,7 @@ import {
 import { type LogQuerySpec, REQUEST_SCHEMA, toWindow } from "../protocol.ts";
 import { type ReplyDesk, replyKey } from "../replies.ts";
 import { type Answer, askForEvidence } from "./ask.ts";
-import { type AnsweredSource, conclude } from "./conclude.ts";
+import { type AnsweredSource, conclude, resultOf } from "./conclude.ts";
 import type { SreEvent } from "./events.ts";
 import type { Explainer } from "./explainer.ts";
 import type { Alarms } from "./incidents.ts";
@@ -198,8 +198,7 @@ export class Coordinator {
           onProgress: (text, data) => onEvent({ type: "progress", id, agent, text, data }),
         });
         const source = { agent, answer, tookMs: mesh.clock.nowMs() - startedMs };
-        const result = conclude(one.record, [source], "").sources[agent];
-        if (result) onEvent({ type: "source", id, agent, result });
+        onEvent({ type: "source", id, agent, result: resultOf(source) });
         return source;
       }),
     );

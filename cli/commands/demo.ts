@@ -8,6 +8,7 @@ import {
   llmEnvironment,
   PetrelError,
   systemClock,
+  unlessAborted,
   type Window,
 } from "../../core/mod.ts";
 import { makeLlm } from "../../mcp/mod.ts";
@@ -17,7 +18,7 @@ import { DEMO_WINDOWS } from "../demo/windows.ts";
 import { startWorld, type World } from "../demo/world.ts";
 import { commandLogger, makeOutput, type Output } from "../output.ts";
 import { colour, count, seconds } from "../render/text.ts";
-import { unlessStopped, untilStopped } from "../signals.ts";
+import { untilStopped } from "../signals.ts";
 import { startTeam, type Team } from "../team.ts";
 
 const OPTIONS = {
@@ -80,7 +81,7 @@ async function investigateAll(world: World, team: Team, signal: AbortSignal): Pr
   const results: Result[] = [];
   for (const recorded of windowsOf(world)) {
     const baseline = baselineOf(recorded);
-    const verdict = await unlessStopped(
+    const verdict = await unlessAborted(
       team.sre.investigate(recorded.window, { baseline }),
       signal,
     );

@@ -1,8 +1,13 @@
 /** `petrel investigate`: one window, now, against the configured systems. */
-import { ERROR_CODES, PetrelError, parseInstantMs, type Window } from "../../core/mod.ts";
+import {
+  ERROR_CODES,
+  PetrelError,
+  parseInstantMs,
+  unlessAborted,
+  type Window,
+} from "../../core/mod.ts";
 import { CONFIG_OPTIONS, configFrom, readArgs } from "../args.ts";
 import { commandLogger, makeOutput } from "../output.ts";
-import { unlessStopped } from "../signals.ts";
 import { evidenceHere, startTeam } from "../team.ts";
 
 const OPTIONS = {
@@ -32,7 +37,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     onEvent: output.onEvent,
   });
   try {
-    const verdict = await unlessStopped(
+    const verdict = await unlessAborted(
       team.sre.investigate(window, baseline.length > 0 ? { baseline } : {}),
       signal,
     );

@@ -1,32 +1,20 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { AUDIT_STREAM, type AuditRecord, packRecords, unpackRecords } from "../../a2a/mod.ts";
+import { record } from "../support/audit-records.ts";
 import { startNats } from "../support/nats.ts";
 import { echo, openMesh, request, worker } from "./echo.ts";
 
 const seed = Number(process.env.PETREL_TEST_SEED ?? 1);
-
-function record(id: string, body: string): AuditRecord {
-  return {
-    id,
-    side: "caller",
-    kind: "request",
-    method: "SendMessage",
-    caller: "a",
-    agent: "b",
-    instance: "i",
-    atMs: 1,
-    bytes: Buffer.byteLength(body),
-    body,
-  };
-}
 
 test("whatever was packed comes out as it was", () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.uuid(), fc.string({ unit: "binary" })), { maxLength: 20 }),
       (given) => {
-        const records = given.map(([id, body]) => record(id, Buffer.from(body).toString("utf8")));
+        const records = given.map(([id, body]) =>
+          record(id, "caller", Buffer.from(body).toString("utf8")),
+        );
         expect(unpackRecords(packRecords(records))).toEqual(records);
       },
     ),
@@ -35,7 +23,7 @@ test("whatever was packed comes out as it was", () => {
 });
 
 test("a pack that was cut or altered is refused with its place", () => {
-  const pack = packRecords([record("one", "body"), record("two", "body")]);
+  const pack = packRecords([record("one", "caller", "body"), record("two", "caller", "body")]);
   for (const bad of [
     pack.subarray(0, pack.length - 3),
     pack.subarray(1),
@@ -81,7 +69,7 @@ test("the server killed twice: everything reported is stored, once", async () =>
   const mesh = await openMesh(nats.url, "host");
   const total = 3_000;
   for (let n = 0; n < total; n++) {
-    await mesh.outbox.report(record(`r${n}`, `body ${n}`));
+    await mesh.outbox.report(record(`r${n}`, "caller", `body ${n}`));
     if (n === 1_000 || n === 2_000) await nats.kill9().then(() => nats.restart());
   }
   await mesh.outbox.drain(30_000);
@@ -94,7 +82,7 @@ test("the server killed twice: everything reported is stored, once", async () =>
 test("nobody may delete from the audit stream", async () => {
   await using nats = await startNats();
   const mesh = await openMesh(nats.url, "host");
-  await mesh.outbox.report(record("one", "body"));
+  await mesh.outbox.report(record("one", "caller", "body"));
   await mesh.outbox.drain(5_000);
   await expect(mesh.jsm.streams.deleteMessage(AUDIT_STREAM, 1)).rejects.toThrow(/not permitted/);
   await expect(mesh.jsm.streams.purge(AUDIT_STREAM)).rejects.toThrow(/not permitted/);
@@ -106,7 +94,7 @@ test("a full outbox makes its owner wait, and lets it go on", async () => {
   const mesh = await openMesh(nats.url, "host");
   let waits = 0;
   for (let n = 0; n < 200; n++) {
-    const wait = mesh.outbox.report(record(`r${n}`, "x".repeat(400_000)));
+    const wait = mesh.outbox.report(record(`r${n}`, "caller", "x".repeat(400_000)));
     if (wait) waits++;
     await wait;
   }

@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { AUDIT_STREAM, type Mesh, packRecords } from "../../a2a/mod.ts";
 import { type AuditEntry, type ReadOptions, readAudit, tallyAudit } from "../../bridge/mod.ts";
 import { echo, openMesh, request } from "../a2a/echo.ts";
+import { record } from "../support/audit-records.ts";
 import { type NatsServer, startNats } from "../support/nats.ts";
 import { until } from "../support/until.ts";
-import { record } from "./audit-fixtures.ts";
 
 let nats: NatsServer;
 let mesh: Mesh;

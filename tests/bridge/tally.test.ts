@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import type { AuditRecord } from "../../a2a/mod.ts";
 import { type AuditEntry, tallyAudit } from "../../bridge/mod.ts";
-import { record } from "./audit-fixtures.ts";
+import { record } from "../support/audit-records.ts";
 
 const seed = Number(process.env.PETREL_TEST_SEED);
 

@@ -1,5 +1,6 @@
 /** Small summaries and series for the tests of detection and ranking. */
 import type { Finding, LogRecord, LogSummary, Series, SourceReport } from "../../streams/mod.ts";
+import { noCounts } from "../../streams/summarise.ts";
 import { PathCollector } from "../../streams/transitions.ts";
 
 export const WINDOW = { startMs: 1_000_000_000, endMs: 1_000_300_000 };
@@ -27,7 +28,7 @@ export class SummaryBuilder {
 
   line(service: string, message: string, options: LineOptions = {}, times = 1): this {
     const { level = "INFO", timeMs = WINDOW.startMs + 10_000, ...rest } = options;
-    const counts = this.#services.get(service) ?? emptyCounts();
+    const counts = this.#services.get(service) ?? noCounts();
     this.#services.set(service, counts);
     counts.lines += times;
     this.#rows += times;
@@ -76,20 +77,6 @@ export class SummaryBuilder {
       ...(paths === undefined ? {} : { paths }),
     };
   }
-}
-
-function emptyCounts() {
-  return {
-    lines: 0,
-    errors: 0,
-    warnings: 0,
-    requests: 0,
-    http500: 0,
-    http5xx: 0,
-    latencySumMs: 0,
-    latencyCount: 0,
-    latencyMaxMs: 0,
-  };
 }
 
 /** A series of `past` samples up to the window and `now` samples in it, a minute apart. */

@@ -1,4 +1,4 @@
-/** Reports of envelopes, for tests of what the bridge reads. */
+/** Reports of envelopes, for tests of the audit's writers and readers. */
 import { type AuditRecord } from "../../a2a/mod.ts";
 
 /** What `side` reports of envelope `id`. */
