@@ -3,25 +3,8 @@
  * docs/configuration.md says the same in words, and a test holds the two together.
  */
 import { z } from "zod";
-import { parseDurationMs } from "./window.ts";
-
-/** A timer counts to 2^31 - 1 ms, nearly 25 days; a longer wait would end at once. */
-const DURATION_MS_MAX = 20 * 86_400_000;
-
-const Duration = z
-  .string()
-  .refine(isDuration, "must be a duration such as 30s, 5m or 1h, at most 20d")
-  .transform((text) => parseDurationMs(text));
-const Url = z.url({ protocol: /^https?$/ });
-const Label = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a Prometheus label name");
-const Secret = z.string().min(1);
-const Path = z.string().min(1);
-
-const Tls = z.strictObject({
-  ca_file: Path.optional(),
-  cert_file: Path.optional(),
-  key_file: Path.optional(),
-});
+import { Audit, Bridge, Kafka } from "./config-audit.ts";
+import { Duration, Label, Path, Secret, Tls, Url } from "./config-types.ts";
 
 const Nats = z
   .strictObject({
@@ -151,8 +134,6 @@ const Llm = z.strictObject({
   tokens_max: z.number().int().min(100).max(8_000).default(1_500),
 });
 
-const Audit = z.strictObject({ retention_days: z.number().int().min(1).max(3_660).default(30) });
-
 const Mcp = z.strictObject({
   /** Tools that change something, such as Grafana annotations. */
   writes: z.boolean().default(false),
@@ -174,6 +155,8 @@ export const ConfigSchema = z
     alarms: Alarms.prefault({}),
     llm: Llm.prefault({}),
     audit: Audit.prefault({}),
+    kafka: Kafka.optional(),
+    bridge: Bridge.prefault({}),
     mcp: Mcp.prefault({}),
     log: z
       .strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") })
@@ -184,12 +167,3 @@ export const ConfigSchema = z
     path: ["logs"],
   });
 export type Config = z.infer<typeof ConfigSchema>;
-
-function isDuration(text: string): boolean {
-  try {
-    const ms = parseDurationMs(text);
-    return ms > 0 && ms <= DURATION_MS_MAX;
-  } catch {
-    return false;
-  }
-}
