@@ -28,6 +28,10 @@ export const TASKS_RUNNING_MAX = 256;
 export const OUTBOX_BYTES_MAX = 32 * 1024 * 1024;
 export const PACK_RECORDS_MAX = 200;
 export const PACK_BYTES_MAX = 512 * 1024;
+/** A full outbox holds its owner up this long; then records are dropped and counted. */
+export const OUTBOX_WAIT_MS = 2_000;
+/** A sender that has nothing to say says so this often. */
+export const BEAT_MS = 10_000;
 
 /** Calls to other systems. */
 export const CONNECT_TIMEOUT_MS = 5_000;

@@ -18,7 +18,7 @@ export { isSubjectToken, newId } from "./ids.ts";
 export * as limits from "./limits.ts";
 export { type Line, type LineBatch, type SplitLinesOptions, splitLines } from "./lines.ts";
 export { type LogFields, type Logger, type LogLevel, makeLogger, silentLogger } from "./log.ts";
-export { redact } from "./redact.ts";
+export { makeRedactor, type Redactor, type RedactorOptions, redact } from "./redact.ts";
 export { type RetryOptions, type RetryPolicy, withRetry } from "./retry.ts";
 export {
   childSpan,
