@@ -10,8 +10,19 @@ import {
   type JetStreamClient,
   type JetStreamManager,
 } from "@nats-io/jetstream";
-import { AUDIT_STREAM, type AuditRecord, unpackRecords } from "../a2a/mod.ts";
-import { messageOf, PetrelError } from "../core/mod.ts";
+import { AUDIT_STREAM, type AuditRecord, PACK_HEADER, unpack } from "../a2a/mod.ts";
+import { PetrelError } from "../core/mod.ts";
+
+/** One message of the stream: a pack, or what somebody published instead of one. */
+export interface AuditMessage {
+  readonly seq: number;
+  readonly subject: string;
+  /** When JetStream stored it: milliseconds since the epoch. */
+  readonly timeMs: number;
+  /** The pack header's text, unparsed. */
+  readonly pack: string | undefined;
+  readonly data: Uint8Array;
+}
 
 /** One report with its place: (stream sequence, index in its pack). */
 export type AuditEntry =
@@ -33,32 +44,51 @@ export interface ReadOptions {
   readonly jsm: JetStreamManager;
   /** First sequence to read; default: the stream's first. */
   readonly fromSeq?: number;
+  /** Last sequence to read; default: the stream's last when reading began. Not with `follow`. */
+  readonly toSeq?: number;
+  /** Only subjects that match, such as `audit.*.*.3`. */
+  readonly filter?: string;
   /** Goes on with what arrives later, until `signal` aborts. */
   readonly follow: boolean;
   readonly signal: AbortSignal;
 }
 
-export async function* readAudit(
+/** Bytes asked of the server ahead of the reader. */
+const READ_AHEAD_BYTES = 8 * 1024 * 1024;
+
+/** The stream's messages. Throws INCOMPLETE when the stream goes while it is read. */
+export async function* readMessages(
   options: ReadOptions,
-): AsyncGenerator<AuditEntry, void, undefined> {
-  const { js, jsm, follow, signal } = options;
+): AsyncGenerator<AuditMessage, void, undefined> {
+  const { js, jsm, follow, filter, signal } = options;
   const { state } = await jsm.streams.info(AUDIT_STREAM);
   const from = Math.max(options.fromSeq ?? 1, state.first_seq, 1);
-  const last = state.last_seq;
+  const last = Math.min(options.toSeq ?? state.last_seq, state.last_seq);
   if (!follow && from > last) return;
   const consumer = await js.consumers.get(AUDIT_STREAM, {
     deliver_policy: DeliverPolicy.StartSequence,
     opt_start_seq: from,
+    ...(filter === undefined ? {} : { filter_subjects: filter }),
   });
-  const messages = await consumer.consume();
+  // With a filter the last sequence may never come: what is pending tells the end.
+  if (!follow && (await consumer.info()).num_pending === 0) return;
+  const messages = await consumer.consume({ max_bytes: READ_AHEAD_BYTES });
   const stop = () => void messages.close();
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
   void stopWhenDeleted(messages, jsm);
   try {
     for await (const message of messages) {
-      yield* entriesOf(message.seq, message.subject, message.data);
-      if (!follow && message.seq >= last) return;
+      const { seq, subject, data } = message;
+      if (!follow && seq > last) return;
+      yield {
+        seq,
+        subject,
+        data,
+        pack: message.headers?.get(PACK_HEADER),
+        timeMs: message.time.getTime(),
+      };
+      if (!follow && (seq >= last || message.info.pending === 0)) return;
       if (signal.aborted) break;
     }
     // A part must not pass for the whole.
@@ -67,6 +97,17 @@ export async function* readAudit(
   } finally {
     signal.removeEventListener("abort", stop);
     await messages.close();
+  }
+}
+
+/** Every report in the stream, in order. */
+export async function* readAudit(
+  options: ReadOptions,
+): AsyncGenerator<AuditEntry, void, undefined> {
+  for await (const { seq, subject, data } of readMessages(options)) {
+    const { records, malformed } = unpack(data);
+    for (const [index, record] of records.entries()) yield { kind: "record", seq, index, record };
+    if (malformed) yield { kind: "malformed", seq, subject, reason: malformed.place };
   }
 }
 
@@ -80,13 +121,5 @@ async function stopWhenDeleted(messages: ConsumerMessages, jsm: JetStreamManager
         error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound,
     );
     if (gone) await messages.close();
-  }
-}
-
-function entriesOf(seq: number, subject: string, data: Uint8Array): AuditEntry[] {
-  try {
-    return unpackRecords(data).map((record, index) => ({ kind: "record", seq, index, record }));
-  } catch (error) {
-    return [{ kind: "malformed", seq, subject, reason: messageOf(error) }];
   }
 }

@@ -36,8 +36,9 @@ telemetry and the payment scenario, and lets the agents investigate.
     summary: "run the agents of this host until stopped",
     help: `usage: petrel up [--role ROLE[,ROLE]] [--every 5m] [options]
 
-  --role ROLES      sre, splunk, metrics (default: all that are configured)
+  --role ROLES      sre, splunk, metrics, bridge (default: all that are configured)
   --every D         length of a window (default: the configuration's sre.every)
+  --resume-from SEQ where the bridge goes on when Kafka has lost its checkpoint; leaves a gap on record
 ${CONFIG_HELP}`,
     load: () => import("./commands/up.ts"),
   },

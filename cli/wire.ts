@@ -29,7 +29,7 @@ import {
   splunkDefaults,
 } from "./systems.ts";
 
-export const ROLES = ["sre", "splunk", "metrics"] as const;
+export const ROLES = ["sre", "splunk", "metrics", "bridge"] as const;
 export type Role = (typeof ROLES)[number];
 
 /** Records of investigations are kept this long. */
@@ -38,18 +38,31 @@ const SUPERVISE_EVERY_MS = 2_000;
 
 /** A connection to the mesh under an agent's or a person's name. Throws as {@link Mesh.open}. */
 export function openMesh(config: Config, name: string, log: Logger): Promise<Mesh> {
-  const { servers, user, password, token, credentials_file: credentialsFile, tls } = config.nats;
+  const { servers, tls, credentials } = natsOf(config);
+  const { audit } = config;
   return Mesh.open({
     servers,
     name,
     log,
-    auditRetentionDays: config.audit.retention_days,
+    auditRetentionDays: audit.retention_days,
+    auditMode: audit.agents[name] ?? audit.mode,
+    auditShards: audit.shards,
+    ...(audit.outbox_dir === undefined ? {} : { outboxDir: audit.outbox_dir }),
+    ...(tls === undefined ? {} : { tls }),
+    ...credentials,
+  });
+}
+
+/** How NATS is reached, by the names a2a/ gives its settings. */
+export function natsOf({ nats }: Config) {
+  const { servers, user, password, token, credentials_file: credentialsFile, tls } = nats;
+  const credentials = {
     ...(user === undefined ? {} : { user }),
     ...(password === undefined ? {} : { password }),
     ...(token === undefined ? {} : { token }),
     ...(credentialsFile === undefined ? {} : { credentialsFile }),
-    ...(tls === undefined ? {} : { tls: tlsFiles(tls) }),
-  });
+  };
+  return { servers, tls: tls && tlsFiles(tls), credentials };
 }
 
 function tlsFiles(tls: NonNullable<Config["nats"]["tls"]>) {

@@ -2,39 +2,60 @@
 import type { SreEvent } from "../../agents/mod.ts";
 import { type Config, type Logger, PetrelError, parseDurationMs } from "../../core/mod.ts";
 import { CONFIG_OPTIONS, configFrom, readArgs } from "../args.ts";
+import { serveBridge } from "../bridge.ts";
 import { commandLogger } from "../output.ts";
 import { untilStopped } from "../signals.ts";
 import { startTeam } from "../team.ts";
-import { configuredSources, ROLES, type Role, serveEvidence } from "../wire.ts";
+import { configuredSources, EVIDENCE_ROLES, ROLES, type Role, serveEvidence } from "../wire.ts";
 
-const OPTIONS = { ...CONFIG_OPTIONS, role: { type: "string" }, every: { type: "string" } } as const;
+const OPTIONS = {
+  ...CONFIG_OPTIONS,
+  role: { type: "string" },
+  every: { type: "string" },
+  "resume-from": { type: "string" },
+} as const;
 
 export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const { values } = readArgs(argv, OPTIONS);
   const config = configFrom(values);
-  const roles =
-    values.role === undefined
-      ? (["sre", ...configuredSources(config)] as const)
-      : readRoles(values.role);
+  const roles = values.role === undefined ? configuredRoles(config) : readRoles(values.role);
   const everyMs =
     values.every === undefined ? config.sre.every : parseDurationMs(values.every, "--every");
+  const resumeFrom = sequenceOf(values["resume-from"]);
   const log = commandLogger(config.log.level);
-  const stop = await start(config, log, roles, everyMs, signal);
-  log.info("up", { roles: roles.join(",") });
-  await untilStopped(signal);
-  log.info("down");
-  await stop();
+  const stopping = new AbortController();
+  const running = AbortSignal.any([signal, stopping.signal]);
+  const bridge = roles.includes("bridge")
+    ? await serveBridge(config, log, resumeFrom === undefined ? {} : { resumeFrom }, running)
+    : undefined;
+  try {
+    const stop = await startAgents(config, log, roles, everyMs, running);
+    log.info("up", { roles: roles.join(","), metrics: bridge?.metricsUrl });
+    // A bridge that cannot go on ends the process: whoever runs it must hear of it.
+    await Promise.race([untilStopped(signal), ...(bridge ? [bridge.done] : [])]);
+    log.info("down");
+    await stop();
+  } finally {
+    stopping.abort();
+    await bridge?.done;
+  }
   return 0;
 }
 
-async function start(
+/** What the configuration has a use for. */
+function configuredRoles(config: Config): Role[] {
+  const bridge: Role[] = config.kafka ? ["bridge"] : [];
+  return ["sre", ...configuredSources(config), ...bridge];
+}
+
+async function startAgents(
   config: Config,
   log: Logger,
   roles: readonly Role[],
   everyMs: number,
   signal: AbortSignal,
 ): Promise<() => Promise<void>> {
-  const evidence = roles.flatMap((role) => (role === "sre" ? [] : [role]));
+  const evidence = EVIDENCE_ROLES.filter((role) => roles.includes(role));
   if (!roles.includes("sre")) {
     const meshes = await Promise.all(evidence.map((role) => serveEvidence(config, role, log)));
     return async () => void (await Promise.all(meshes.map((mesh) => mesh.close())));
@@ -65,16 +86,18 @@ function tell(log: Logger, event: SreEvent): void {
 
 function readRoles(text: string): Role[] {
   return text.split(",").map((name) => {
-    if (name === "bridge") {
-      throw new PetrelError(
-        "NOT_BUILT_YET",
-        "role bridge is not built yet: it will carry the audit to Kafka",
-      );
-    }
     const role = ROLES.find((one) => one === name);
     if (role) return role;
     throw new PetrelError("USAGE", `--role "${name.slice(0, 60)}" is none of ${ROLES.join(", ")}`, {
       path: "role",
     });
   });
+}
+
+function sequenceOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const sequence = Number(text);
+  if (Number.isSafeInteger(sequence) && sequence >= 1) return sequence;
+  const message = `--resume-from "${text.slice(0, 40)}" is not a sequence number`;
+  throw new PetrelError("USAGE", message, { path: "resume-from" });
 }

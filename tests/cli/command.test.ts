@@ -34,13 +34,7 @@ test.each<[string, string[], string | undefined, number, RegExp]>([
   ["an unknown command", ["fly"], undefined, 2, /no command "fly"/],
   ["an unknown option", ["agents", "--wings"], undefined, 2, /--wings/],
   ["a command that is not built yet", ["ask", "why?"], undefined, 2, /not built yet/],
-  [
-    "a role that is not built yet",
-    ["up", "--role", "bridge"],
-    SYSTEMS,
-    2,
-    /bridge is not built yet/,
-  ],
+  ["a bridge without Kafka", ["up", "--role", "bridge"], SYSTEMS, 2, /kafka is not configured/],
   ["an unknown role", ["up", "--role", "pilot"], SYSTEMS, 2, /pilot/],
   [
     "a window without an end",

@@ -1,0 +1,174 @@
+/**
+ * The part of kafkajs below its public names that we drive: its cluster (connections, TLS, SASL, metadata),
+ * its admin over such a cluster, and single requests. The types are ours, for kafkajs has none there.
+ * kafkajs is pinned at 2.2.4, its last release, and nothing here is asked of another version.
+ *
+ * Why below: its producer asks for the coordinator once per partition, answers CONCURRENT_TRANSACTIONS with
+ * waits of 300 ms, forgets partitions when a leader moves, and takes ten times the CPU to write a record; its
+ * consumer needs a group.
+ */
+import type { Admin } from "kafkajs";
+
+/** A request and how its answer is read; `encode` gives a buffer as kafkajs's own encoder holds one. */
+export interface Exchange<T> {
+  readonly request: {
+    readonly apiKey: number;
+    readonly apiVersion: number;
+    readonly apiName: string;
+    encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>;
+  };
+  readonly response: {
+    /** With `clientSideThrottleTime`, by which kafkajs keeps to a quota (KIP-219). */
+    decode(
+      payload: Buffer,
+    ): Promise<{ readonly clientSideThrottleTime: number; readonly value: T }>;
+    parse(decoded: { readonly value: T }): Promise<T>;
+  };
+  /** Milliseconds; kafkajs takes the larger of this and its own. */
+  readonly requestTimeout?: number;
+  /** What fails is thrown; kafkajs need not log it as well. */
+  readonly logResponseError: false;
+}
+
+export interface TopicPartitions {
+  readonly topic: string;
+  readonly partitions: readonly number[];
+}
+
+interface Transaction {
+  readonly transactionalId: string;
+  readonly producerId: string;
+  readonly producerEpoch: number;
+}
+
+export interface InnerBroker {
+  readonly nodeId: number;
+  readonly connectionPool: { send<T>(exchange: Exchange<T>): Promise<T> };
+  disconnect(): Promise<void>;
+  findGroupCoordinator(request: {
+    groupId: string;
+    coordinatorType: 0 | 1;
+  }): Promise<{ coordinator: { nodeId: number } }>;
+  initProducerId(request: {
+    transactionalId: string;
+    transactionTimeout: number;
+  }): Promise<{ producerId: string; producerEpoch: number }>;
+  endTxn(request: Transaction & { transactionResult: boolean }): Promise<unknown>;
+  listOffsets(request: {
+    isolationLevel: 0 | 1;
+    topics: readonly {
+      topic: string;
+      partitions: readonly { partition: number; timestamp: number }[];
+    }[];
+  }): Promise<{
+    responses: { topic: string; partitions: { partition: number; offset: string }[] }[];
+  }>;
+}
+
+export interface InnerCluster {
+  readonly brokerPool: { findConnectedBroker(): Promise<InnerBroker> };
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
+  findBroker(options: { nodeId: number }): Promise<InnerBroker>;
+  findTopicPartitionMetadata(
+    topic: string,
+  ): readonly { readonly partitionId: number; readonly leader: number }[];
+}
+
+/** What kafkajs logs through. */
+export interface InnerLogger {
+  namespace(name: string): InnerLogger;
+  error(message: string, extra?: object): void;
+  warn(message: string, extra?: object): void;
+  info(message: string, extra?: object): void;
+  debug(message: string, extra?: object): void;
+}
+
+interface RequestQueue {
+  readonly pending: readonly unknown[];
+  scheduleCheckPendingRequests(): void;
+}
+
+interface ConnectionPool {
+  readonly pool: readonly { readonly requestQueue: RequestQueue }[];
+}
+
+interface PoolBuilder {
+  build(destination?: object): Promise<ConnectionPool>;
+}
+
+export interface ClusterOptions {
+  readonly logger: InnerLogger;
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly ssl?: object | undefined;
+  readonly sasl?: object | undefined;
+  readonly connectionTimeout: number;
+  readonly authenticationTimeout: number;
+  readonly requestTimeout: number;
+  readonly metadataMaxAge: number;
+  readonly retry: { readonly retries: number; initialRetryTime: number; maxRetryTime: number };
+  readonly socketFactory: (options: SocketOptions) => unknown;
+}
+
+export interface SocketOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly ssl: object | undefined;
+  readonly onConnect: () => void;
+}
+
+export interface KafkajsInner {
+  makeCluster(options: ClusterOptions): InnerCluster;
+  makeAdmin(cluster: InnerCluster, options: ClusterOptions): Admin;
+}
+
+type ClusterClass = new (
+  options: ClusterOptions & { allowAutoTopicCreation: boolean; maxInFlightRequests: number | null },
+) => InnerCluster & { readonly connectionPoolBuilder: PoolBuilder };
+type MakeAdmin = (options: object) => Admin;
+type EmitterClass = new () => object;
+
+/** Loads kafkajs; nothing else of ours does, so that who does not use Kafka does not pay for it. */
+export async function loadKafkajs(): Promise<KafkajsInner> {
+  // @ts-expect-error kafkajs has no types below its entry
+  const cluster = await import("kafkajs/src/cluster/index.js");
+  // @ts-expect-error kafkajs has no types below its entry
+  const admin = await import("kafkajs/src/admin/index.js");
+  // @ts-expect-error kafkajs has no types below its entry
+  const emitter = await import("kafkajs/src/instrumentation/emitter.js");
+  const Cluster: ClusterClass = cluster.default;
+  const makeAdmin: MakeAdmin = admin.default;
+  const Emitter: EmitterClass = emitter.default;
+  return {
+    makeCluster(options) {
+      // A connection's requests overlap; what must not, ours or not, is seen to by who sends.
+      const limits = { allowAutoTopicCreation: false, maxInFlightRequests: null };
+      const made = new Cluster({ ...options, ...limits });
+      quietQueues(made.connectionPoolBuilder);
+      return made;
+    },
+    makeAdmin: (inner, { logger, retry }) =>
+      makeAdmin({ logger, retry, cluster: inner, instrumentationEmitter: new Emitter() }),
+  };
+}
+
+/**
+ * kafkajs sets a timer of minus fifty years after every answer (`throttledUntil` is -1), of which Bun and
+ * Node warn on standard error. A timer is of use only while a request waits.
+ */
+function quietQueues(builder: PoolBuilder): void {
+  const build = builder.build;
+  builder.build = async (destination) => {
+    const made = await build(destination);
+    for (const { requestQueue } of made.pool) {
+      const schedule = requestQueue.scheduleCheckPendingRequests;
+      requestQueue.scheduleCheckPendingRequests = () => {
+        if (requestQueue.pending.length > 0) schedule.call(requestQueue);
+      };
+    }
+    return made;
+  };
+}

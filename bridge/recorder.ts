@@ -1,0 +1,68 @@
+/** From a fact to the record that Kafka keeps: redacted, of bounded size, as a CloudEvent. */
+import { BODIES_BUCKET } from "../a2a/mod.ts";
+import type { Redactor } from "../core/mod.ts";
+import type { KafkaRecord } from "./kafka/record.ts";
+import type { Fact } from "./mirror/fact.ts";
+import type { Encode } from "./records/encode.ts";
+import { type AuditEvent, envelopeEvent, stubOf } from "./records/event.ts";
+import { noticeEvent } from "./records/notice.ts";
+
+/** A redacted body that is too large for a record, under its SHA-256 in hexadecimal. */
+export interface Body {
+  readonly sha256: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface Recorder {
+  /** The record of a fact as leaf `leaf` of `tree`, and the body it refers to, if any. */
+  record(
+    fact: Fact,
+    tree: string,
+    leaf: number,
+  ): { readonly record: KafkaRecord; readonly body?: Body };
+}
+
+export interface RecorderOptions {
+  readonly redactor: Redactor;
+  readonly encode: Encode;
+  /** A longer body, in bytes of UTF-8 after redaction, is kept elsewhere. */
+  readonly bodyBytesMax: number;
+}
+
+const decoder = new TextDecoder();
+
+export function makeRecorder({ redactor, encode, bodyBytesMax }: RecorderOptions): Recorder {
+  return {
+    record: (fact, tree, leaf) => {
+      const event = eventOf(fact, redactor);
+      const body = tooLarge(event.data, bodyBytesMax);
+      if (!body) return { record: encode(event, leaf, tree, fact.timeMs) };
+      const { sha256, bytes } = body;
+      const dataref = `nats-object:${BODIES_BUCKET}/${sha256}`;
+      const stub = stubOf(event, { dataref, sha256, bytes: bytes.length });
+      return { record: encode(stub, leaf, tree, fact.timeMs), body };
+    },
+  };
+}
+
+function eventOf(fact: Fact, redactor: Redactor): AuditEvent {
+  const redactionVersion = redactor.version;
+  if (fact.kind === "envelope") {
+    const { record: meta, place, timeMs: atMs } = fact;
+    const body = redactor.redactJson(meta.body);
+    return envelopeEvent({ meta, body, place, atMs, reportedBy: meta.side, redactionVersion });
+  }
+  if (fact.kind === "conflict")
+    return noticeEvent(fact, { redactionVersion, body: redactor.redactJson(fact.record.body) });
+  if (fact.kind === "poison")
+    return noticeEvent(fact, { redactionVersion, body: redactor.redact(decoder.decode(fact.raw)) });
+  return noticeEvent(fact, { redactionVersion });
+}
+
+function tooLarge(data: string | undefined, bytesMax: number): Body | undefined {
+  // A character has three bytes at most: most texts need no count.
+  if (data === undefined || data.length * 3 <= bytesMax) return undefined;
+  if (Buffer.byteLength(data) <= bytesMax) return undefined;
+  const bytes = Buffer.from(data);
+  return { sha256: Bun.SHA256.hash(bytes, "hex"), bytes };
+}

@@ -1,0 +1,122 @@
+/** Kafka, and what the audit's records are made with, as the configuration says. */
+import { readFile } from "node:fs/promises";
+import { AUDIT_STREAM, AuditAccess } from "../a2a/mod.ts";
+import {
+  type Format,
+  type KafkaClient,
+  kafkaClient,
+  type MirrorOptions,
+  makeEncoder,
+  makeRecorder,
+  type Recorder,
+  registerSchemas,
+  type SchemaIds,
+  SchemaRegistry,
+  type TopicOptions,
+} from "../bridge/mod.ts";
+import {
+  type Config,
+  type Logger,
+  makeRedactor,
+  messageOf,
+  PetrelError,
+  type Redactor,
+  systemClock,
+} from "../core/mod.ts";
+import { natsOf } from "./wire.ts";
+
+/** A client of the Kafka that the configuration names; connects nothing yet. */
+export function kafkaOf({ kafka }: Config, log: Logger): Promise<KafkaClient> {
+  if (!kafka) {
+    throw new PetrelError("CONFIG_INVALID", "configuration: kafka is not configured", {
+      path: "kafka",
+    });
+  }
+  const { brokers, client_id: clientId, timeout: timeoutMs, tls, sasl } = kafka;
+  const files = tls && { caFile: tls.ca_file, certFile: tls.cert_file, keyFile: tls.key_file };
+  return kafkaClient({ brokers, clientId, timeoutMs, tls: files, sasl }, log);
+}
+
+/** The connection to the AUDIT account, or to the mesh's own where there is none. */
+export function openAudit(config: Config, name: string, log: Logger): Promise<AuditAccess> {
+  const { account, retention_days: retentionDays } = config.audit;
+  const { servers, tls, credentials } = natsOf(config);
+  return AuditAccess.open({
+    servers,
+    name,
+    log,
+    retentionDays,
+    ...(tls === undefined ? {} : { tls }),
+    credentials,
+    ...(account === undefined ? {} : { account: credentialsOf(account) }),
+  });
+}
+
+/** The bridge's settings by the names bridge/ gives them. */
+export function formatOf({ bridge }: Config): TopicOptions & Format {
+  const { topics, content, encoding } = bridge;
+  return { prefix: topics.prefix, layout: topics.layout, content, encoding };
+}
+
+export function mirrorOptionsOf({ audit, bridge }: Config): MirrorOptions {
+  const { horizon: horizonMs, silence: silenceMs } = bridge;
+  return { stream: AUDIT_STREAM, horizonMs, silenceMs, isWhole: audit.shards === 1 };
+}
+
+/** The subjects of a shard; undefined when there is but one. */
+export function filterOf({ audit }: Config, shard: number): string | undefined {
+  return audit.shards === 1 ? undefined : `audit.*.*.${shard}`;
+}
+
+/** Throws CONFIG_INVALID when the key cannot be read, or is too short. */
+export async function redactorOf({ audit }: Config): Promise<Redactor> {
+  const { key_file: file, key_id: keyId } = audit.redaction;
+  if (file === undefined) return makeRedactor();
+  const key = await readFile(file).catch((error: unknown) => {
+    throw new PetrelError(
+      "CONFIG_INVALID",
+      `audit.redaction.key_file: ${messageOf(error)}`,
+      { path: "audit.redaction.key_file" },
+      error,
+    );
+  });
+  return makeRedactor({ key, keyId });
+}
+
+/** Makes records as the bridge does. Asks the registry for its schemas' ids where there is one. */
+export async function recorderOf(config: Config, signal: AbortSignal): Promise<Recorder> {
+  const format = formatOf(config);
+  const schemaIds = await schemaIdsOf(config, format, signal);
+  return makeRecorder({
+    redactor: await redactorOf(config),
+    encode: makeEncoder({ ...format, ...(schemaIds === undefined ? {} : { schemaIds }) }),
+    bodyBytesMax: config.bridge.record_bytes_max,
+  });
+}
+
+async function schemaIdsOf(
+  { bridge }: Config,
+  format: TopicOptions & Format,
+  signal: AbortSignal,
+): Promise<SchemaIds | undefined> {
+  if (!bridge.registry) return undefined;
+  const { url, user, password, timeout: timeoutMs } = bridge.registry;
+  const registry = new SchemaRegistry({
+    url,
+    timeoutMs,
+    clock: systemClock,
+    ...(user === undefined ? {} : { user }),
+    ...(password === undefined ? {} : { password }),
+  });
+  return registerSchemas(registry, format, signal);
+}
+
+function credentialsOf(account: NonNullable<Config["audit"]["account"]>) {
+  const { user, password, token, credentials_file: credentialsFile } = account;
+  return {
+    ...(user === undefined ? {} : { user }),
+    ...(password === undefined ? {} : { password }),
+    ...(token === undefined ? {} : { token }),
+    ...(credentialsFile === undefined ? {} : { credentialsFile }),
+  };
+}
