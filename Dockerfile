@@ -10,7 +10,8 @@ FROM debian:12.12-slim
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin petrel
+ && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin petrel \
+ && install -d -o petrel /var/lib/petrel
 COPY --from=build /petrel/dist/petrel /usr/local/bin/petrel
 USER 10001
 HEALTHCHECK --interval=30s --timeout=10s --start-period=10s --retries=3 CMD ["petrel", "doctor"]

@@ -47,6 +47,7 @@ export { registerSchemas } from "./records/register.ts";
 export { SchemaRegistry } from "./records/registry.ts";
 export type { Format } from "./records/schemas.ts";
 export { type TopicOptions, topicsOf } from "./records/topics.ts";
+export { type Boundary, replayLeaves } from "./replay/again.ts";
 export { diffJson } from "./replay/diff.ts";
 export {
   byPlace,
@@ -80,7 +81,7 @@ export {
 } from "./replay/proof-file.ts";
 export { isUnreadable, type Query, type Selected, Selection, select } from "./replay/select.ts";
 export type { Trail } from "./resume.ts";
-export { renderMetrics, Status, type StatusSnapshot, watchLag } from "./status.ts";
+export { type Lag, renderMetrics, Status, type StatusSnapshot, watchLag } from "./status.ts";
 export { bodyStore, stateStore } from "./stores.ts";
 export { type Tally, tallyAudit } from "./tally.ts";
 export { kafkaTrail, ledgerTopicOf } from "./trail.ts";

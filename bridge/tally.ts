@@ -29,19 +29,26 @@ export async function tallyAudit(entries: AsyncIterable<AuditEntry>): Promise<Ta
       malformedPacks++;
       continue;
     }
-    const { id, side } = entry.record;
+    const { id, side, kind } = entry.record;
     if (closed.has(id)) continue;
     const other = open.get(id);
-    if (other === undefined) {
+    if (kind === "task" || kind === "alarm") {
+      // Its agent alone reports it.
+      envelopes++;
+      close(closed, id);
+    } else if (other === undefined) {
       open.set(id, side);
       envelopes++;
     } else if (other !== side) {
       open.delete(id);
-      closed.add(id);
-      if (closed.size > CLOSED_MAX)
-        for (const oldest of closed.keys().take(1)) closed.delete(oldest);
+      close(closed, id);
     }
   }
   const examples = [...open].slice(0, NAMED_MAX).map(([id, side]) => `${side}:${id}`);
   return { envelopes, halfReported: open.size, malformedPacks, examples };
+}
+
+function close(closed: Set<string>, id: string): void {
+  closed.add(id);
+  if (closed.size > CLOSED_MAX) for (const oldest of closed.keys().take(1)) closed.delete(oldest);
 }

@@ -20,13 +20,14 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "demo",
     summary: "find recorded faults in real telemetry, with everything started for you",
-    help: `usage: petrel demo [--json] [--stay] [--llm]
+    help: `usage: petrel demo [--json] [--stay] [--llm] [--kafka]
 
 Starts nats-server, Prometheus and stand-ins for Splunk and Grafana, replays recorded Train-Ticket
 telemetry and the payment scenario, and lets the agents investigate.
 
   --json    one JSON object as the last line of standard output
   --stay    keep everything running at the end, until Ctrl-C, to look around with petrel and nats
+  --kafka   carry the audit to a real Kafka (needs Java 17), show a consumer's view, and prove it whole
   --llm     explain with a stand-in LLM (with OPENAI_* or AZURE_OPENAI_* set, the real one is used)
 `,
     load: () => import("./commands/demo.ts"),
@@ -76,13 +77,51 @@ ${CONFIG_HELP}`,
   },
   {
     name: "audit",
-    summary: "read the audit trail: tail, tally",
-    help: `usage: petrel audit tail [--follow] [--from SEQ] [--json] [options]
-       petrel audit tally [--json] [options]
+    summary: "read, replay, prove and export the audit trail",
+    help: `usage: petrel audit tail [--follow] [--from SEQ] [--from-kafka] [options]
+       petrel audit tally [options]
+       petrel audit show TASK|ENVELOPE [source] [options]
+       petrel audit replay --task T|--context C [--until TIME|--seq N] [--diff-live] [source] [options]
+       petrel audit verify [--keys FILE] [--checkpoints FILE] [--against-jetstream] [--shard N] [options]
+       petrel audit proof inclusion --envelope ID|--leaf N [--size M] [--shard N] [--out FILE] [options]
+       petrel audit proof consistency --from M --to N [--shard N] [--out FILE] [options]
+       petrel audit proof check FILE [--keys FILE] [--json]
+       petrel audit gaps [source] [options]
+       petrel audit export --from TIME --to TIME [--out FILE] [options]
+       petrel audit keys new --key FILE --keyring FILE [--name NAME]
+       petrel audit keys rotate --key OLD --new FILE --keyring FILE [--overlap 1h]
+       petrel audit keys show --keyring FILE [--json]
+       petrel audit keys redaction --out FILE
 
-  tail      the envelopes as both ends reported them
-  tally     how many envelopes there are, and which only one end reported
-${CONFIG_HELP}`,
+  tail      the envelopes as both ends report them to JetStream; with --from-kafka the records
+  tally     how many envelopes there are in JetStream, and which only one end reported
+  show      who asked whom what, when, with what result, and where it is stored
+  replay    a task as it was at a moment, from the log alone
+  verify    every record is what was written, in its place, and under a signed root
+  proof     one record, or the tree's growth, proven to somebody who has only a key
+  gaps      what shows that the audit is not whole, and how far Kafka is behind
+  export    records as JSON lines, with a manifest to check the file by
+  keys      the keys that sign checkpoints, and the one for redaction tokens
+
+  --from-kafka, --from-jetstream
+                    the source (default: Kafka when it is configured and answers, else JetStream)
+  --until TIME      as of this time: ISO 8601 with a zone, or milliseconds since the epoch
+  --seq N           as of this sequence of the stream
+  --diff-live       compare with the task as the mesh has it now
+  --keys FILE       a keyring; may be given more than once
+  --checkpoints FILE
+                    the checkpoints that the bridge kept outside Kafka
+  --json            for programs
+${CONFIG_HELP}
+Exit codes beside the common ones: 1 tampered, different, gaps found, or not found;
+replay --diff-live 4 when the live task has expired; verify 4 when Kafka is away.
+
+examples:
+  petrel audit show 01a1fdf1-4c90-7788-ab71-b23486c25c85
+  petrel audit replay --task 01a1fdf1-4c90-7788-ab71-b23486c25c85 --until 2026-11-21T09:00:00Z
+  petrel audit verify --keys keyring.json --checkpoints checkpoints.jsonl
+  petrel audit proof inclusion --leaf 41 --out proof.json && petrel audit proof check proof.json --keys keyring.json
+`,
     load: () => import("./commands/audit.ts"),
   },
   {

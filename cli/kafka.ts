@@ -1,5 +1,4 @@
 /** Kafka, and what the audit's records are made with, as the configuration says. */
-import { readFile } from "node:fs/promises";
 import { AUDIT_STREAM, AuditAccess } from "../a2a/mod.ts";
 import {
   type Format,
@@ -14,15 +13,8 @@ import {
   SchemaRegistry,
   type TopicOptions,
 } from "../bridge/mod.ts";
-import {
-  type Config,
-  type Logger,
-  makeRedactor,
-  messageOf,
-  PetrelError,
-  type Redactor,
-  systemClock,
-} from "../core/mod.ts";
+import { type Config, type Logger, PetrelError, systemClock } from "../core/mod.ts";
+import { redactorOf } from "./redaction.ts";
 import { natsOf } from "./wire.ts";
 
 /** A client of the Kafka that the configuration names; connects nothing yet. */
@@ -66,21 +58,6 @@ export function mirrorOptionsOf({ audit, bridge }: Config): MirrorOptions {
 /** The subjects of a shard; undefined when there is but one. */
 export function filterOf({ audit }: Config, shard: number): string | undefined {
   return audit.shards === 1 ? undefined : `audit.*.*.${shard}`;
-}
-
-/** Throws CONFIG_INVALID when the key cannot be read, or is too short. */
-export async function redactorOf({ audit }: Config): Promise<Redactor> {
-  const { key_file: file, key_id: keyId } = audit.redaction;
-  if (file === undefined) return makeRedactor();
-  const key = await readFile(file).catch((error: unknown) => {
-    throw new PetrelError(
-      "CONFIG_INVALID",
-      `audit.redaction.key_file: ${messageOf(error)}`,
-      { path: "audit.redaction.key_file" },
-      error,
-    );
-  });
-  return makeRedactor({ key, keyId });
 }
 
 /** Makes records as the bridge does. Asks the registry for its schemas' ids where there is one. */

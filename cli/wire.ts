@@ -16,11 +16,12 @@ import {
   SreAgent,
   type SreEvent,
 } from "../agents/mod.ts";
-import { type Config, type Logger, PetrelError, redact } from "../core/mod.ts";
+import { type Config, type Logger, PetrelError } from "../core/mod.ts";
 import { makeSplunkSource } from "../mcp/mod.ts";
 import type { RuleSet } from "../streams/mod.ts";
 import { fileLogs, streamLogs } from "./logs.ts";
 import { dashboardsOf, metricSource } from "./ports.ts";
+import { redactorOf } from "./redaction.ts";
 import {
   grafanaClient,
   missing,
@@ -86,6 +87,7 @@ export async function serveEvidence(
   const mesh = await openMesh(config, role, log);
   try {
     const kv = await investigationsOf(mesh);
+    const { redact } = await redactorOf(config);
     const common = { kv, clock: mesh.clock, rules: rulesOf(config) };
     const agent =
       role === "splunk"
@@ -120,6 +122,7 @@ export interface SreWiring {
 
 /** Serves the SRE agent; the caller decides whether it watches or investigates. */
 export async function serveSre(config: Config, log: Logger, wiring: SreWiring): Promise<ServedSre> {
+  const { redact } = await redactorOf(config);
   const mesh = await openMesh(config, "sre", log);
   const sre = new SreAgent({
     mesh,

@@ -13,6 +13,7 @@ import { Explainer, type Llm } from "./explainer.ts";
 import { type AlarmSink, Alarms } from "./incidents.ts";
 import type { Verdict } from "./records.ts";
 import { type ScheduleOptions, windowsAsTheyEnd, windowsBefore } from "./schedule.ts";
+import { alarmJson } from "./sinks.ts";
 import { InvestigationStore } from "./store.ts";
 import { supervise } from "./supervisor.ts";
 
@@ -56,6 +57,7 @@ export class SreAgent {
     const alarms = new Alarms({
       store: this.#store,
       sinks,
+      record: (alarm) => mesh.reportAlarm(alarm.id, JSON.stringify(alarmJson(alarm))),
       clock: mesh.clock,
       log,
       reopenAfterMs: options.reopenAfterMs,

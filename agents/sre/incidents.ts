@@ -16,6 +16,8 @@ export interface AlarmSink {
 export interface AlarmsOptions {
   readonly store: InvestigationStore;
   readonly sinks: readonly AlarmSink[];
+  /** Puts an alarm on record before it goes out: once each time it is raised. */
+  readonly record: (alarm: Alarm) => Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
   /** The same cause again after a pause this long is a new incident. Milliseconds between windows. */
@@ -43,6 +45,7 @@ export class Alarms {
     const { incident, fresh } = await this.#note(verdict);
     if (!fresh) return { kind: "suppressed", alarmId: incident.alarmId, windows: incident.windows };
     const alarm = alarmOf(incident, verdict, explanation);
+    await this.#options.record(alarm);
     await this.#noteDelivery(incident, await this.#send(alarm, signal));
     return { kind: "raised", alarm };
   }

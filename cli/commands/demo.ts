@@ -14,6 +14,8 @@ import {
 import { makeLlm } from "../../mcp/mod.ts";
 import { type RecordedWindow, startLlmSim } from "../../sim/mod.ts";
 import { readArgs } from "../args.ts";
+import type { ServedBridge } from "../bridge.ts";
+import { type DemoTrail, startTrail } from "../demo/trail.ts";
 import { DEMO_WINDOWS } from "../demo/windows.ts";
 import { startWorld, type World } from "../demo/world.ts";
 import { commandLogger, makeOutput, type Output } from "../output.ts";
@@ -25,6 +27,7 @@ const OPTIONS = {
   json: { type: "boolean" },
   stay: { type: "boolean" },
   llm: { type: "boolean" },
+  kafka: { type: "boolean" },
 } as const;
 
 /** With --stay, NATS listens where the other commands look by default. */
@@ -35,16 +38,21 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   const output = makeOutput(values.json ?? false);
   const startedMs = systemClock.nowMs();
   await using stack = new AsyncDisposableStack();
-  const world = await startWorld({
+  const fetching = {
     toolsDir: toolsDir(),
-    onProgress: (_kind, text) => void process.stderr.write(`${text}\n`),
+    onProgress: (_kind: string, text: string) => void process.stderr.write(`${text}\n`),
     signal,
-    ...(values.stay ? { port: STAY_PORT } : {}),
-  });
+  };
+  const world = await startWorld({ ...fetching, ...(values.stay ? { port: STAY_PORT } : {}) });
   stack.defer(() => world.stop());
+  const trail = values.kafka
+    ? await startTrail({ ...fetching, dir: world.dir, base: world.config })
+    : undefined;
+  if (trail) stack.defer(() => trail.stop());
+  const bridge = await carryOf(trail, stack);
   const llm = values.llm ? standInLlm(stack) : undefined;
   const config: Config = {
-    ...world.config,
+    ...(trail?.config ?? world.config),
     llm: { ...world.config.llm, enabled: llmEnvironment() !== undefined },
   };
   const team = await startTeam(config, commandLogger("error"), {
@@ -53,15 +61,32 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     ...(llm ? { llm } : {}),
   });
   stack.defer(() => team.stop());
-  output.line(headline(world, team));
+  output.line(headline(world, team, trail));
   const results = await investigateAll(world, team, signal);
-  const ok = await summarise(results, team, output, startedMs, signal);
-  if (values.stay) await stay(world, output, signal);
+  const isRight = await summarise(results, team, output, startedMs, signal);
+  const isProven = trail && bridge ? await trail.show(bridge, output, signal) : true;
+  const ok = isRight && isProven;
+  if (values.stay) await stay(world, trail, output, signal);
   else
     output.line(
       "try: petrel demo --stay, and in another terminal: petrel agents · petrel audit tail",
     );
   return ok ? 0 : 1;
+}
+
+/** The bridge of the trail, if there is one; it stops before what it reads and writes does. */
+async function carryOf(
+  trail: DemoTrail | undefined,
+  stack: AsyncDisposableStack,
+): Promise<ServedBridge | undefined> {
+  if (!trail) return undefined;
+  const stop = new AbortController();
+  const bridge = await trail.carry(stop.signal);
+  stack.defer(async () => {
+    stop.abort();
+    await bridge.done;
+  });
+  return bridge;
 }
 
 /** Where fetched programs live: $PETREL_TOOLS, the source tree's .tools, or the user's cache. */
@@ -146,10 +171,11 @@ function isRight({ recorded, verdict }: Result): boolean {
   return verdict.outcome === "incident" && verdict.rootCause?.service === recorded.service;
 }
 
-function headline(world: World, team: Team): string {
+function headline(world: World, team: Team, trail: DemoTrail | undefined): string {
   const { nats, prometheus } = world.versions;
+  const kafka = trail ? ` · Kafka ${trail.versions.kafka}` : "";
   const llm = team.llm === undefined ? "no LLM configured" : `LLM ${team.llm}`;
-  return `${colour("bold", "petrel demo")}   Train-Ticket, recorded 2023-01-29/30 · nats-server ${nats} · prometheus ${prometheus} · ${llm}\n`;
+  return `${colour("bold", "petrel demo")}   Train-Ticket, recorded 2023-01-29/30 · nats-server ${nats} · prometheus ${prometheus}${kafka} · ${llm}\n`;
 }
 
 /** A stand-in that answers in the schema it is given: shows the LLM's path without a key. */
@@ -160,7 +186,12 @@ function standInLlm(stack: AsyncDisposableStack) {
 }
 
 /** Keeps the world up, and says how to look at it. */
-async function stay(world: World, output: Output, signal: AbortSignal): Promise<void> {
+async function stay(
+  world: World,
+  trail: DemoTrail | undefined,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
   const { splunk, prometheus, grafana } = world.config;
   output.line(`
 staying until Ctrl-C
@@ -168,6 +199,14 @@ staying until Ctrl-C
   Prometheus  ${prometheus?.url}
   Splunk      ${splunk?.url}   (stand-in, SPLUNK_TOKEN=${splunk?.token})
   Grafana     ${grafana?.url}   (stand-in, GRAFANA_TOKEN=${grafana?.token})
-try: petrel agents · petrel audit tail · nats micro ls · nats kv ls PETREL_INVESTIGATIONS`);
+${trailWords(trail)}try: petrel agents · petrel audit tail · nats micro ls · nats kv ls PETREL_INVESTIGATIONS`);
   await untilStopped(signal);
+}
+
+function trailWords(trail: DemoTrail | undefined): string {
+  if (!trail) return "";
+  const brokers = trail.config.kafka?.brokers.join(",") ?? "";
+  return `  Kafka       ${brokers}   (topics ${trail.config.bridge.topics.prefix}.*)
+  commands    export PETREL_CONFIG=${trail.configFile}, then petrel audit show, replay, verify, gaps
+`;
 }

@@ -1,5 +1,5 @@
 /** `petrel mcp`: the tools for the configured systems, for an editor, a chat client or an agent. */
-import { type Config, PetrelError, redact, systemClock } from "../../core/mod.ts";
+import { type Config, PetrelError, type Redactor, systemClock } from "../../core/mod.ts";
 import {
   grafanaTools,
   makeMcpHttpApp,
@@ -10,6 +10,7 @@ import {
 } from "../../mcp/mod.ts";
 import { CONFIG_OPTIONS, configFrom, readArgs } from "../args.ts";
 import { commandLogger } from "../output.ts";
+import { redactorOf } from "../redaction.ts";
 import { untilStopped } from "../signals.ts";
 import { grafanaClient, prometheusClient, splunkClient, splunkDefaults } from "../systems.ts";
 import { VERSION } from "../version.ts";
@@ -26,7 +27,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   if (values.stdio && values.http)
     throw new PetrelError("USAGE", "--stdio and --http exclude each other");
   const config = configFrom(values);
-  const tools = toolsOf(config);
+  const tools = toolsOf(config, await redactorOf(config));
   const options = { name: "petrel", version: VERSION, writes: config.mcp.writes };
   if (values.http) return serveHttp(config, tools, options, values.port, signal);
   const server = await serveMcpStdio(tools, options);
@@ -62,7 +63,7 @@ async function serveHttp(
   return 0;
 }
 
-function toolsOf(config: Config): ToolDefinition[] {
+function toolsOf(config: Config, { redact }: Redactor): ToolDefinition[] {
   const tools = [
     ...(config.splunk
       ? splunkTools(splunkClient(config), { ...splunkDefaults(config), redact })

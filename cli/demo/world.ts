@@ -23,6 +23,8 @@ export interface World {
   readonly recordings: readonly Recording[];
   readonly versions: { readonly nats: string; readonly prometheus: string };
   readonly natsUrl: string;
+  /** A folder that goes when the world stops. */
+  readonly dir: string;
   stop(): Promise<void>;
 }
 
@@ -61,6 +63,7 @@ export async function startWorld(options: {
     config: {
       ...config,
       nats: { servers: [nats.url] },
+      audit: { ...config.audit, outbox_dir: join(dir, "outbox") },
       splunk: {
         url: splunk.url,
         web_url: splunk.url,
@@ -83,6 +86,7 @@ export async function startWorld(options: {
     recordings,
     versions: { nats: natsServer.version, prometheus: metrics.version },
     natsUrl: nats.url,
+    dir,
     stop: () => owned.disposeAsync(),
   };
 }

@@ -55,7 +55,15 @@ async function alarmsOf(at: 0 | 1, sinks: readonly AlarmSink[], clock = new Hand
   if (!mesh) throw new Error("no mesh");
   const kv = await mesh.kvm.create(INVESTIGATIONS_BUCKET, { history: 1 });
   const store = new InvestigationStore(kv, silentLogger);
-  const options = { store, sinks, clock, log: silentLogger, reopenAfterMs: REOPEN_AFTER_MS };
+  const record = async () => {};
+  const options = {
+    store,
+    sinks,
+    record,
+    clock,
+    log: silentLogger,
+    reopenAfterMs: REOPEN_AFTER_MS,
+  };
   return { alarms: new Alarms(options), store, kv };
 }
 

@@ -20,6 +20,7 @@ const { services } = Compose.parse(YAML.parse(await read("docker-compose.yml")))
 
 test("every image is pinned, every port is this machine's own, every service tells its health", async () => {
   expect(Object.keys(services).sort()).toEqual([
+    "bridge",
     "grafana",
     "kafka",
     "nats",

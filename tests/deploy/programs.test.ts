@@ -170,6 +170,14 @@ test("when every way fails, one error names each with its reason", async () => {
   expect(await readdir(dir.path)).toEqual([]);
 });
 
+test("what runs on Java says which Java is missing before anything is fetched", async () => {
+  await using dir = await tempDir();
+  const failure = await inEmptyWorld(`await ensureProgram("kafka", { toolsDir });`, dir.path);
+  expect(failure).toMatchObject({ code: "PROGRAM_MISSING", fields: { name: "java" } });
+  expect(JSON.stringify(failure)).toContain("kafka needs Java 17 or newer");
+  expect(await readdir(dir.path)).toEqual([]);
+});
+
 test("a fetch that is cancelled says so and leaves nothing", async () => {
   await using dir = await tempDir();
   const failure = await inEmptyWorld(

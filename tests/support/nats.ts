@@ -7,6 +7,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Program } from "../../deploy/mod.ts";
 import { IMAGES, startContainer } from "./containers.ts";
 import { type Child, onFreePort, startChild } from "./process.ts";
 import { programForTests, testRuntime } from "./runtime.ts";
@@ -19,9 +20,30 @@ export interface NatsOptions {
   readonly jetstream?: boolean;
   /** JetStream domain, for leaf nodes. */
   readonly domain?: string;
+  /** What JetStream may keep on disk, in bytes; default: what the disk has. */
+  readonly fileBytesMax?: number;
   /** More lines of nats-server configuration: accounts, permissions, leafnodes, limits. */
   readonly config?: string;
+  /** Another nats-server than the one of the tools, such as an older one; runs as a local process. */
+  readonly program?: Pick<Program, "path" | "version">;
 }
+
+/**
+ * For `config`: the agents in one account, the audit in another that exports the service `audit.>`. Users
+ * `agents` and `audit`, each with its name as password, may do anything within their accounts.
+ */
+export const TWO_ACCOUNTS = `accounts {
+  AGENTS {
+    jetstream: enabled
+    users: [ { user: agents, password: agents } ]
+    imports: [ { service: { account: AUDIT, subject: "audit.>" } } ]
+  }
+  AUDIT {
+    jetstream: enabled
+    users: [ { user: audit, password: audit } ]
+    exports: [ { service: "audit.>", accounts: [AGENTS] } ]
+  }
+}`;
 
 export interface NatsServer extends AsyncDisposable {
   /** `nats://127.0.0.1:<port>`; stays the same over restarts. */
@@ -39,6 +61,20 @@ export interface NatsServer extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
+const PRODUCTION_ACCOUNTS = join(import.meta.dir, "../../deploy/nats/accounts.conf");
+/** `max_file_store` of deploy/nats/petrel.conf: the accounts share it. Nothing is reserved on the disk. */
+const PRODUCTION_FILE_BYTES_MAX = 100 * 1024 ** 3;
+
+type AccountOptions = Pick<NatsOptions, "config" | "fileBytesMax">;
+
+/** The accounts of deploy/nats, word for word; each user's password is its name. */
+export async function productionAccounts(): Promise<Required<AccountOptions>> {
+  const text = await Bun.file(PRODUCTION_ACCOUNTS).text();
+  const users = new Set([...text.matchAll(/\$PETREL_([A-Z]+)_PASSWORD/g)].map(([, user]) => user));
+  const passwords = [...users].map((user) => `PETREL_${user}_PASSWORD: ${user?.toLowerCase()}`);
+  return { config: `${passwords.join("\n")}\n${text}`, fileBytesMax: PRODUCTION_FILE_BYTES_MAX };
+}
+
 /** The configuration file of a test's server. */
 export function natsConfig(
   options: NatsOptions,
@@ -47,7 +83,9 @@ export function natsConfig(
   const lines = [`host: "${place.host}"`, `port: ${place.port}`];
   if (options.jetstream ?? true) {
     const domain = options.domain === undefined ? "" : `, domain: "${options.domain}"`;
-    lines.push(`jetstream { store_dir: "${place.storeDir}"${domain} }`);
+    const disk =
+      options.fileBytesMax === undefined ? "" : `, max_file_store: ${options.fileBytesMax}`;
+    lines.push(`jetstream { store_dir: "${place.storeDir}"${domain}${disk} }`);
   }
   if (options.config !== undefined) lines.push(options.config);
   return `${lines.join("\n")}\n`;
@@ -55,11 +93,12 @@ export function natsConfig(
 
 /** Starts a server; rejects with the server's own last lines when it does not come up. */
 export async function startNats(options: NatsOptions = {}): Promise<NatsServer> {
-  return (await testRuntime()) === "containers" ? startInContainer(options) : startLocally(options);
+  const local = options.program !== undefined || (await testRuntime()) === "local";
+  return local ? startLocally(options) : startInContainer(options);
 }
 
 async function startLocally(options: NatsOptions): Promise<NatsServer> {
-  const program = await programForTests("nats-server");
+  const program = options.program ?? (await programForTests("nats-server"));
   const dir = await mkdtemp(join(tmpdir(), "petrel-nats-"));
   const storeDir = join(dir, "store");
   const configFile = join(dir, "nats.conf");

@@ -1,0 +1,258 @@
+/**
+ * What the agents, a person and the bridge really do, under the permissions of deploy/nats word for word:
+ * everything works, and the server refuses nothing of it.
+ */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import { CancelTaskRequest, GetTaskRequest, type Task, TaskState } from "@a2a-js/sdk";
+import { jetstream } from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import { Svcm } from "@nats-io/services";
+import { connect } from "nats";
+import { AUDIT_STREAM, AuditAccess, type Mesh } from "../../a2a/mod.ts";
+import { REQUEST_SCHEMA, SreAgent } from "../../agents/mod.ts";
+import { limits, makeLogger } from "../../core/mod.ts";
+import { echo, openMesh, request, worker } from "../a2a/echo.ts";
+import { evidenceAgent, investigationsOf, WINDOW } from "../agents/sre-fixtures.ts";
+import { finding, MINUTE_MS, report, windowAt } from "../agents/verdict-fixtures.ts";
+import { type NatsServer, productionAccounts, startNats } from "../support/nats.ts";
+import { programForTests, testRuntime } from "../support/runtime.ts";
+import { until } from "../support/until.ts";
+
+const RETENTION_DAYS = 30;
+const NATS_CONF = join(import.meta.dir, "../../deploy/nats/petrel.conf");
+
+let nats: NatsServer;
+let bridge: AuditAccess;
+const open: { close(): Promise<void> }[] = [];
+/** What the server refused, from everybody's log. */
+const refused: string[] = [];
+const log = makeLogger({
+  level: "debug",
+  pretty: false,
+  write: (line) => {
+    if (/nats\.error|[Pp]ermissions? [Vv]iolation/.test(line)) refused.push(line);
+  },
+});
+
+async function openAs(name: string): Promise<Mesh> {
+  const mesh = await openMesh(nats.url, name, { user: name, password: name, log });
+  open.push(mesh);
+  return mesh;
+}
+
+async function auditAs(user: string, name: string): Promise<AuditAccess> {
+  const account = { user, password: user };
+  const access = await AuditAccess.open({
+    servers: [nats.url],
+    name,
+    account,
+    log,
+    retentionDays: RETENTION_DAYS,
+  });
+  open.push(access);
+  return access;
+}
+
+beforeAll(async () => {
+  nats = await startNats(await productionAccounts());
+  const admin = await connect({ servers: nats.url, user: "admin", pass: "admin" });
+  const kvm = new Kvm(jetstream(admin));
+  await kvm.create("A2A_CARDS", { ttl: limits.CARD_TTL_MS, history: 1 });
+  await kvm.create("A2A_TASKS", { history: 1 });
+  await kvm.create("PETREL_INVESTIGATIONS", { history: 1 });
+  await admin.close();
+  bridge = await auditAs("bridge", "bridge");
+});
+afterAll(async () => {
+  await Promise.all(open.map((one) => one.close()));
+  await nats?.[Symbol.asyncDispose]();
+});
+
+/** So many that the replica asked to cancel is not always the one that runs the task. */
+const HANGING_TASKS = 12;
+
+test.each(["sre", "splunk", "metrics"])(
+  "messages, tasks, streams and cancels, from a person to two replicas of %s",
+  async (name) => {
+    const replicas = [await openAs(name), await openAs(name)];
+    for (const replica of replicas) await replica.serve({ ...worker, name });
+    const transport = (await openAs("cli")).transport(name);
+    const done = await transport.sendMessage(request({ steps: 2 }));
+    expect(done).toMatchObject({ status: { state: TaskState.TASK_STATE_COMPLETED } });
+    const kinds: string[] = [];
+    for await (const event of transport.sendMessageStream(request({ steps: 3 })))
+      kinds.push(event.payload?.$case ?? "?");
+    expect(kinds.at(-1)).toBe("statusUpdate");
+
+    const hanging = () =>
+      transport.sendMessage(request({ hang: true }, { returnImmediately: true })) as Promise<Task>;
+    const tasks = await Promise.all(Array.from({ length: HANGING_TASKS }, hanging));
+    for (const { id } of tasks) {
+      const task = await transport.getTask(GetTaskRequest.fromJSON({ id }));
+      expect(task.status?.state).toBe(TaskState.TASK_STATE_WORKING);
+      const cancelled = await transport.cancelTask(CancelTaskRequest.fromJSON({ id }));
+      expect(cancelled.status?.state).toBe(TaskState.TASK_STATE_CANCELED);
+    }
+    await Promise.all(replicas.map((replica) => replica.close()));
+    expect(refused).toEqual([]);
+  },
+);
+
+test("an investigation that ends in an incident, and one that ends quiet", async () => {
+  const splunk = await openAs("splunk");
+  const kv = await investigationsOf(splunk);
+  let windows = 0;
+  const look = async () => report(windows++ === 0 ? [finding()] : []);
+  await splunk.serve(evidenceAgent(kv, splunk, look));
+  const mesh = await openAs("sre");
+  const sre = new SreAgent({
+    mesh,
+    kv: await investigationsOf(mesh),
+    log: mesh.log,
+    sources: ["splunk"],
+    timeoutMs: 30_000,
+    baselineWindows: 1,
+    inFlightMax: 4,
+    superviseEveryMs: 500,
+    reopenAfterMs: MINUTE_MS,
+    sinks: [],
+    llmTokensMax: 100,
+    redact: (text) => text,
+  });
+  await mesh.serve(sre.definition);
+  await sre.start();
+  expect(await sre.investigate(WINDOW, { id: "w1" })).toMatchObject({ outcome: "incident" });
+  expect(await sre.investigate(WINDOW, { id: "w2" })).toMatchObject({ outcome: "quiet" });
+  expect(await sre.investigate(WINDOW, { id: "w2" })).toBeUndefined();
+  expect(await sre.verdict("w1")).toMatchObject({ outcome: "incident" });
+
+  const asked = { schema: REQUEST_SCHEMA, investigation: "w3", window: windowAt(), baseline: [] };
+  const answer = await (await openAs("cli")).transport("sre").sendMessage(request(asked));
+  expect(answer).toMatchObject({ status: { state: TaskState.TASK_STATE_COMPLETED } });
+
+  await sre.stop();
+  expect(refused).toEqual([]);
+});
+
+test.each(["splunk", "metrics"])("%s writes a reply once, and knows a second one", async (name) => {
+  const kv = await investigationsOf(await openAs(name));
+  await kv.create(`r.w4.${name}.m`, "first");
+  await expect(kv.create(`r.w4.${name}.m`, "second")).rejects.toThrow(/wrong last sequence/);
+  expect(refused).toEqual([]);
+});
+
+test("the registry, the cards and the micro services are seen by a person", async () => {
+  await (await openAs("metrics")).serve({ ...echo, name: "metrics" });
+  const cli = await openAs("cli");
+  await until("three agents in the registry", () => {
+    const agents = new Set(cli.registry.list().map(({ agent }) => agent));
+    return ["sre", "splunk", "metrics"].every((agent) => agents.has(agent));
+  });
+  const card = await cli.nc.request("a2a.v1.card.splunk", "", { timeout: 5_000 });
+  expect(card.json()).toMatchObject({ name: "splunk" });
+  const names: string[] = [];
+  for await (const { name } of await new Svcm(cli.nc).client().ping()) names.push(name);
+  expect([...new Set(names)].sort()).toEqual(["petrel-metrics", "petrel-splunk", "petrel-sre"]);
+  expect(refused).toEqual([]);
+});
+
+test("every reporter's packs are in the AUDIT account, in order, for the bridge and the auditor", async () => {
+  const auditor = await auditAs("auditor", "cli");
+  for (const { js, jsm } of [bridge, auditor]) {
+    const { state } = await jsm.streams.info(AUDIT_STREAM, { subjects_filter: "audit.>" });
+    const reporters = new Set(Object.keys(state.subjects ?? {}).map((each) => each.split(".")[1]));
+    expect(reporters).toEqual(new Set(["cli", "metrics", "splunk", "sre"]));
+    const consumer = await js.consumers.get(AUDIT_STREAM, { opt_start_seq: 1 });
+    const messages = await consumer.consume();
+    let seq = 0;
+    for await (const message of messages) {
+      expect(message.seq).toBe(++seq);
+      if (seq === state.last_seq) break;
+    }
+    await messages.close();
+    expect((await jsm.streams.getMessage(AUDIT_STREAM, { seq: 1 }))?.seq).toBe(1);
+    expect((await jsm.direct.getMessage(AUDIT_STREAM, { seq: 1 }))?.seq).toBe(1);
+  }
+  expect(refused).toEqual([]);
+});
+
+test("an inspector reads every task; a person who may only ask reads none", async () => {
+  const options = { user: "inspector", password: "inspector", log };
+  const inspector = await openMesh(nats.url, "cli", options);
+  open.push(inspector);
+  const tasks = await inspector.kvm.open("A2A_TASKS");
+  const admin = await connect({ servers: nats.url, user: "admin", pass: "admin" });
+  const kv = await new Kvm(jetstream(admin)).open("A2A_TASKS");
+  await kv.put("splunk.t1", "{}");
+  await admin.close();
+  expect((await tasks.get("splunk.t1"))?.string()).toBe("{}");
+  expect(refused).toEqual([]);
+
+  const cli = await connect({
+    servers: nats.url,
+    user: "cli",
+    pass: "cli",
+    inboxPrefix: "a2a.v1.reply.cli",
+  });
+  const ofCli = await new Kvm(jetstream(cli, { checkAPI: false })).open("A2A_TASKS");
+  await expect(ofCli.get("splunk.t1")).rejects.toThrow(/Permissions Violation/);
+  await cli.close();
+});
+
+test("leases, snapshots and bodies of the bridge", async () => {
+  const leases = await bridge.leases();
+  const revision = await leases.create("shard.0", "one");
+  await leases.update("shard.0", "one", revision);
+  expect((await leases.get("shard.0"))?.string()).toBe("one");
+  await leases.delete("shard.0");
+
+  const snapshots = await bridge.snapshots();
+  for (const bytes of [300_000, 400_000])
+    await snapshots.putBlob({ name: "mirror.0" }, new Uint8Array(bytes));
+  expect((await snapshots.getBlob("mirror.0"))?.length).toBe(400_000);
+
+  const bodies = await bridge.bodies();
+  await bodies.putBlob({ name: "abc" }, new Uint8Array(700_000));
+  expect(await bodies.info("abc")).toMatchObject({ size: 700_000 });
+  const auditor = await auditAs("auditor", "cli");
+  expect((await (await auditor.bodies()).getBlob("abc"))?.length).toBe(700_000);
+  expect(refused).toEqual([]);
+});
+
+test("a plain message agent answers whoever asks, and only them", async () => {
+  const mesh = await openAs("splunk");
+  const serving = await mesh.serve({ ...echo, name: "splunk" });
+  const cli = await openAs("cli");
+  mesh.nc.publish("a2a.v1.reply.cli.guess", "forged");
+  await mesh.nc.flush();
+  await until("the server's refusal", () => refused.length > 0);
+  expect(refused.join()).toContain(
+    'Permissions Violation for Publish to \\"a2a.v1.reply.cli.guess',
+  );
+  refused.length = 0;
+  expect(await cli.transport("splunk").sendMessage(request({}))).toBeDefined();
+  await serving.stop();
+});
+
+const isLocal = (await testRuntime()) === "local";
+if (!isLocal)
+  console.error("deploy/nats/petrel.conf is not checked: no nats-server outside containers");
+test.skipIf(!isLocal)(
+  "nats-server takes the files, and none of them without its secrets",
+  async () => {
+    const { path } = await programForTests("nats-server");
+    const users = [
+      ...(await productionAccounts()).config.matchAll(/^(PETREL_[A-Z]+_PASSWORD): /gm),
+    ];
+    const secrets = Object.fromEntries(users.map(([, name]) => [name, "secret"]));
+    const check = (env: Record<string, string>) =>
+      Bun.spawnSync([path, "-c", NATS_CONF, "-t"], { env }).exitCode;
+    expect(users.length).toBeGreaterThan(5);
+    expect(check(secrets)).toBe(0);
+    for (const [, name = ""] of users) {
+      const { [name]: _, ...others } = secrets;
+      expect([name, check(others)]).toEqual([name, 1]);
+    }
+  },
+);
