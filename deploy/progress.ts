@@ -7,7 +7,8 @@ import type { OnProgress } from "./programs/way.ts";
 const REDRAW_MS = 100;
 
 export interface ProgressPrinter {
-  readonly onProgress: OnProgress;
+  /** For one of the things that go on at the same time; they take turns on the line that moves. */
+  track(): OnProgress;
   /** Ends the line under way, so that something else may be printed. */
   end(): void;
 }
@@ -23,16 +24,15 @@ export function makeProgressPrinter(
   nowMs: () => number = () => performance.now(),
 ): ProgressPrinter {
   const isLive = output.isTTY ?? false;
-  let step = "";
   let drawnMs = Number.NEGATIVE_INFINITY;
   let isOpen = false;
   const end = () => {
     if (isOpen) output.write("\n");
     isOpen = false;
   };
-  return {
-    end,
-    onProgress: (kind, text) => {
+  const track = (): OnProgress => {
+    let step = "";
+    return (kind, text) => {
       if (kind === "step") {
         end();
         step = text;
@@ -46,6 +46,7 @@ export function makeProgressPrinter(
       drawnMs = now;
       output.write(`\r\x1b[K${`${step}: ${text}`.slice(0, (output.columns ?? 80) - 1)}`);
       isOpen = true;
-    },
+    };
   };
+  return { end, track };
 }

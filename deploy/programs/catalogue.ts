@@ -3,12 +3,19 @@
  * Pinned releases and their checksums stand in `pins.ts`. Nothing here touches the disk or the network.
  */
 
-export const PROGRAM_NAMES = ["nats-server", "prometheus", "promtool", "nats"] as const;
+export const PROGRAM_NAMES = [
+  "nats-server",
+  "prometheus",
+  "promtool",
+  "nats",
+  "kafka",
+  "apicurio",
+] as const;
 
 export type ProgramName = (typeof PROGRAM_NAMES)[number];
 
 /** Programs that are fetched together share a package; it is the folder's name under the tools folder. */
-export type PackageName = "nats-server" | "prometheus" | "nats";
+export type PackageName = "nats-server" | "prometheus" | "nats" | "kafka" | "apicurio";
 
 /** A program that is there and new enough. */
 export interface Program {
@@ -17,7 +24,7 @@ export interface Program {
   readonly path: string;
   /** Dotted numbers, without a leading `v`. */
   readonly version: string;
-  /** The way it came: `PATH`, `GitHub release`, `go install`, `Debian bookworm` … */
+  /** The way it came: `PATH`, `GitHub release`, `go build`, `Debian bookworm`, `Maven Central` … */
   readonly from: string;
 }
 
@@ -25,6 +32,8 @@ interface ProgramSpec {
   readonly package: PackageName;
   /** The oldest version Petrel works with. */
   readonly versionMin: string;
+  /** The oldest Java it runs on. Such a program is never looked for on the PATH. */
+  readonly javaMin?: number;
 }
 
 export const CATALOGUE: Readonly<Record<ProgramName, ProgramSpec>> = {
@@ -32,6 +41,9 @@ export const CATALOGUE: Readonly<Record<ProgramName, ProgramSpec>> = {
   prometheus: { package: "prometheus", versionMin: "2.40.0" },
   promtool: { package: "prometheus", versionMin: "2.40.0" },
   nats: { package: "nats", versionMin: "0.1.0" },
+  kafka: { package: "kafka", versionMin: "4.1.1", javaMin: 17 },
+  // A schema registry with the interface of Confluent's, for the tests.
+  apicurio: { package: "apicurio", versionMin: "3.0.0", javaMin: 17 },
 };
 
 /** The executables of a package, in the order of {@link PROGRAM_NAMES}. */

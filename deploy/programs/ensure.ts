@@ -23,7 +23,9 @@ import {
   versionOf,
 } from "./find.ts";
 import { buildWithGo } from "./go.ts";
+import { requireJava } from "./java.ts";
 import { withLock } from "./lock.ts";
+import { fetchJars, fetchWithMvn } from "./maven.ts";
 import { PINS } from "./pins.ts";
 import { fetchRelease } from "./release.ts";
 import type { OnProgress, WayContext } from "./way.ts";
@@ -43,18 +45,20 @@ interface Way {
 
 /**
  * Finds `name` or fetches it. The order: the tools folder, the PATH, the pinned GitHub release, a build
- * with Go, Debian's suites.
- * @throws PetrelError PROGRAM_MISSING naming every way tried with its reason; CANCELLED.
+ * with Go, Debian's suites; Maven Central for what runs on Java.
+ * @throws PetrelError PROGRAM_MISSING naming every way tried with its reason, or the Java that is
+ * needed; CANCELLED.
  */
 export async function ensureProgram(name: ProgramName, options: EnsureOptions): Promise<Program> {
   const { toolsDir, onProgress = () => {} } = options;
   const signal = options.signal ?? new AbortController().signal;
+  const { package: packageName, javaMin } = CATALOGUE[name];
+  if (javaMin !== undefined) await requireJava(javaMin, name);
   const found = await lookInTools(name, toolsDir);
   if (found !== undefined) return found;
   const onPath = await lookOnPath(name);
   if (onPath.program !== undefined) return onPath.program;
 
-  const packageName = CATALOGUE[name].package;
   await mkdir(toolsDir, { recursive: true });
   return withLock(
     join(toolsDir, `.lock-${packageName}`),
@@ -72,6 +76,7 @@ export async function ensureProgram(name: ProgramName, options: EnsureOptions): 
         onProgress("step", `${packageName}: ${way.name}`);
         try {
           await install(packageName, way, { toolsDir, onProgress, signal });
+          await speedUp(packageName, { toolsDir, onProgress, signal });
           const program = await lookInTools(name, toolsDir);
           if (program !== undefined) return program;
           throw new PetrelError("INTERNAL", `${way.name} installed no usable ${name}`);
@@ -88,13 +93,17 @@ export async function ensureProgram(name: ProgramName, options: EnsureOptions): 
 
 /** The ways of a package on this machine, in order; a reason for each that cannot be tried at all. */
 async function waysFor(packageName: PackageName, reasons: string[]): Promise<readonly Way[]> {
-  const { release, module, debian } = PINS[packageName];
-  const ways: Way[] = [
-    {
-      name: `GitHub release ${release.version}`,
-      fetch: (context) => fetchRelease(release, context),
-    },
-  ];
+  const { release, module, debian, maven } = PINS[packageName];
+  const ways: Way[] = [];
+  if (release !== undefined) {
+    const name = `GitHub release ${release.version}`;
+    ways.push({ name, fetch: (context) => fetchRelease(release, context) });
+  }
+  if (maven !== undefined) {
+    const name = `Maven Central ${maven.version}`;
+    ways.push({ name, fetch: (context) => fetchJars(maven, context) });
+    ways.push({ name: "mvn", fetch: (context) => fetchWithMvn(maven, context) });
+  }
   if (module !== undefined) {
     const name = `go build ${module.module}@v${module.version}`;
     ways.push({ name, fetch: (context) => buildWithGo(module, context) });
@@ -115,11 +124,12 @@ async function waysFor(packageName: PackageName, reasons: string[]): Promise<rea
 }
 
 function missing(name: ProgramName, reasons: readonly string[]): PetrelError {
+  const isOfJava = CATALOGUE[name].javaMin !== undefined;
   const tried = reasons.map((reason) => `  - ${reason}`).join("\n");
   return new PetrelError(
     "PROGRAM_MISSING",
     `${name} ${CATALOGUE[name].versionMin} or newer is missing and could not be fetched:\n${tried}\n` +
-      `Install ${name} so that it is on the PATH, or make one of these ways possible, and run again.`,
+      `${isOfJava ? "M" : `Install ${name} so that it is on the PATH, or m`}ake one of these ways possible, and run again.`,
     { name },
   );
 }
@@ -151,6 +161,20 @@ async function install(
     await rename(outDir, target);
   } finally {
     await rm(workDir, { recursive: true, force: true });
+  }
+}
+
+/** What makes an installed package start sooner; it is used as it is where that fails. */
+async function speedUp(packageName: PackageName, options: Required<EnsureOptions>): Promise<void> {
+  const { toolsDir, onProgress, signal } = options;
+  const prepare = PINS[packageName].maven?.speedUp;
+  if (prepare === undefined) return;
+  onProgress("step", `${packageName}: recording its classes, for a quicker start`);
+  try {
+    await prepare(packageDir(toolsDir, packageName), signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    onProgress("step", `${packageName}: it will start slower: ${messageOf(error, 160)}`);
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type ProgramName,
   parseVersion,
 } from "./catalogue.ts";
+import { lookForJava } from "./java.ts";
 import { run } from "./run.ts";
 
 /** Beside the executables of a fetched package: what was fetched, and from where. */
@@ -44,11 +45,13 @@ export async function lookInTools(
   name: ProgramName,
   toolsDir: string,
 ): Promise<Program | undefined> {
-  const dir = packageDir(toolsDir, CATALOGUE[name].package);
+  const { package: packageName, versionMin, javaMin } = CATALOGUE[name];
+  const dir = packageDir(toolsDir, packageName);
   const path = join(dir, name);
   const receipt = await readReceipt(join(dir, RECEIPT_FILE));
   if (receipt === undefined || !(await isExecutable(path))) return undefined;
-  if (compareVersions(receipt.version, CATALOGUE[name].versionMin) < 0) return undefined;
+  if (compareVersions(receipt.version, versionMin) < 0) return undefined;
+  if (javaMin !== undefined && (await lookForJava(javaMin)).path === undefined) return undefined;
   return { name, path, ...receipt };
 }
 
@@ -72,11 +75,12 @@ export async function versionOf(path: string): Promise<string | undefined> {
 
 /** The program on the PATH, if it is at least the oldest version Petrel works with. */
 export async function lookOnPath(name: ProgramName): Promise<PathLook> {
+  const { versionMin, javaMin } = CATALOGUE[name];
+  if (javaMin !== undefined) return { reason: "its jars are used as they are pinned" };
   const path = Bun.which(name);
   if (path === null) return { reason: "not there" };
   const version = await versionOf(path);
   if (version === undefined) return { reason: `${path} does not tell its version` };
-  const { versionMin } = CATALOGUE[name];
   if (compareVersions(version, versionMin) < 0) {
     return { reason: `${path} is ${version}, older than ${versionMin}` };
   }

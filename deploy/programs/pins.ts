@@ -1,8 +1,12 @@
 /**
  * The releases Petrel fetches, pinned by checksum. Change a version and its sums together.
- * Archive sums are those of the release's own SHA256SUMS file; module sums are those of sum.golang.org.
+ * Archive sums are those of the release's own SHA256SUMS file; module sums are those of sum.golang.org;
+ * jars stand in a file of their own.
  */
+
+import { APICURIO } from "./apicurio-pin.ts";
 import type { PackageName } from "./catalogue.ts";
+import { KAFKA } from "./kafka-pin.ts";
 
 export interface ReleasePin {
   readonly version: string;
@@ -27,10 +31,23 @@ export interface DebianPin {
   readonly suites: readonly string[];
 }
 
+/** Coordinates `group:artifact:version[:classifier:type]`, the file's SHA-256 in hexadecimal, its bytes. */
+export type JarPin = readonly [coordinates: string, sha256: string, bytes: number];
+
+/** A Java program: files of Maven Central (archives are unpacked), and texts put beside them: a launcher. */
+export interface MavenPin {
+  readonly version: string;
+  readonly jars: readonly JarPin[];
+  readonly files: Readonly<Record<string, string>>;
+  /** Done once where it is installed; the program works without it, only slower. */
+  readonly speedUp?: (dir: string, signal: AbortSignal) => Promise<void>;
+}
+
 export interface PackagePins {
-  readonly release: ReleasePin;
+  readonly release?: ReleasePin;
   readonly module?: ModulePin;
   readonly debian?: DebianPin;
+  readonly maven?: MavenPin;
 }
 
 const NATS = "https://github.com/nats-io/nats-server/releases/download/v2.15.0";
@@ -103,6 +120,8 @@ export const PINS: Readonly<Record<PackageName, PackagePins>> = {
       versionVariable: "main.version",
     },
   },
+  kafka: { maven: KAFKA },
+  apicurio: { maven: APICURIO },
 };
 
 /** This machine in Go's words, such as `linux-amd64`. */

@@ -4,10 +4,12 @@
  */
 import { existsSync } from "node:fs";
 import { messageOf, PetrelError } from "../../core/mod.ts";
+import type { RunResult } from "../../deploy/mod.ts";
 
 export const IMAGES = {
   nats: { name: "nats:2.15.0-alpine", version: "2.15.0" },
   prometheus: { name: "prom/prometheus:v3.15.0", version: "3.15.0" },
+  kafka: { name: "apache/kafka:4.3.1", version: "4.3.1" },
 } as const;
 
 const DOCKER_SOCKET = "/var/run/docker.sock";
@@ -49,8 +51,12 @@ export interface ContainerOptions {
   readonly entrypoint?: readonly string[];
   readonly user?: string;
   /** The port inside; it is bound to `hostPort` outside, so that it stays the same over restarts. */
-  readonly port: number;
-  readonly hostPort: number;
+  readonly port?: number;
+  readonly hostPort?: number;
+  /** Uses the machine's own network, so that ports are the same inside and outside. */
+  readonly onHostNetwork?: boolean;
+  /** Folders of the machine that the container sees, and writes to, under the same names. */
+  readonly binds?: readonly string[];
   /** A line of its log that says it serves. */
   readonly ready: RegExp;
   /** Files put into the container before it starts. */
@@ -61,6 +67,10 @@ export interface ContainerOptions {
 export interface Container extends AsyncDisposable {
   pid(): number;
   kill9(): Promise<void>;
+  /** SIGTERM, SIGKILL after `graceMs`. */
+  stop(graceMs: number): Promise<void>;
+  /** Runs a command inside, to its end. */
+  exec(command: readonly string[]): Promise<RunResult>;
   /** Starts it again; the same container, with its files and its port. */
   restart(): Promise<void>;
 }
@@ -72,9 +82,12 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
   const wanted = new GenericContainer(options.image);
   if (options.entrypoint !== undefined) wanted.withEntrypoint([...options.entrypoint]);
   if (options.user !== undefined) wanted.withUser(options.user);
+  if (options.onHostNetwork) wanted.withNetworkMode("host");
+  if (options.port !== undefined && options.hostPort !== undefined)
+    wanted.withExposedPorts({ container: options.port, host: options.hostPort });
   const started = await wanted
     .withCommand([...options.command])
-    .withExposedPorts({ container: options.port, host: options.hostPort })
+    .withBindMounts((options.binds ?? []).map((dir) => ({ source: dir, target: dir })))
     .withCopyContentToContainer([...(options.files ?? [])])
     .withCopyDirectoriesToContainer([...(options.directories ?? [])])
     .withWaitStrategy(Wait.forLogMessage(options.ready))
@@ -100,6 +113,14 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
     kill9: async () => {
       await handle.kill({ signal: "SIGKILL" });
       await handle.wait();
+    },
+    stop: async (graceMs) => {
+      await started.stop({ timeout: graceMs, remove: false });
+    },
+    exec: async (command) => {
+      const { exitCode, stdout, stderr } = await started.exec([...command]);
+      const reason = exitCode === 0 ? "" : (stderr.trim().split("\n").at(-1) ?? "");
+      return { code: exitCode, stdout, stderr, reason };
     },
     restart: async () => {
       await started.restart({ timeout: START_TIMEOUT_MS });
