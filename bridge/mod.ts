@@ -42,6 +42,7 @@ export {
   readMessages,
 } from "./reader.ts";
 export { makeRecorder, type Recorder } from "./recorder.ts";
+export { decodeRecord } from "./records/decode.ts";
 export { makeEncoder, type SchemaIds } from "./records/encode.ts";
 export { registerSchemas } from "./records/register.ts";
 export { SchemaRegistry } from "./records/registry.ts";
