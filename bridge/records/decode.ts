@@ -10,8 +10,8 @@ import { JSON_TYPE } from "./body.ts";
 import { CLOUD_AVRO_TYPE, readCloudAvro } from "./cloud-avro.ts";
 import { CLOUD_JSON_TYPE, readCloudJson } from "./cloud-json.ts";
 import { ATTRIBUTE_PREFIX, AVRO_TYPE } from "./encode.ts";
-import { BODY, holdsNotices, NOTICE } from "./schemas.ts";
-import { channelOf } from "./topics.ts";
+import { BODY, NOTICE } from "./schemas.ts";
+import { channelOf, holdsNotices } from "./topics.ts";
 import { SCHEMA_ID_HEADER, unframed } from "./wire.ts";
 
 export interface DecodeOptions {

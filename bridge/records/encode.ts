@@ -9,8 +9,8 @@ import { writeFlat } from "./avro-record.ts";
 import { CLOUD_AVRO_TYPE, writeCloudAvro } from "./cloud-avro.ts";
 import { CLOUD_JSON_TYPE, writeCloudJson } from "./cloud-json.ts";
 import { type AuditEvent, isJson } from "./event.ts";
-import { BODY, type Format, holdsNotices, NOTICE } from "./schemas.ts";
-import { type Channel, channelOf, type TopicOptions, topicOf } from "./topics.ts";
+import { BODY, type Format, NOTICE } from "./schemas.ts";
+import { type Channel, channelOf, holdsNotices, type TopicOptions, topicOf } from "./topics.ts";
 import { framed, SCHEMA_ID_HEADER } from "./wire.ts";
 
 /** A registry's id for the schema of each channel. */

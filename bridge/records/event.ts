@@ -8,6 +8,7 @@ import type { Place } from "../mirror/fact.ts";
 import { JSON_TYPE, readBody } from "./body.ts";
 import { callOf, type Ids, idsOf, taskOfEvent } from "./ids.ts";
 import { instantText, safeText, timeText } from "./text.ts";
+import { channelOf, holdsNotices } from "./topics.ts";
 
 export interface AuditEvent {
   readonly type: string;
@@ -89,14 +90,18 @@ export interface BodyReference {
   readonly bytes: number;
 }
 
-/** The event without its data, which lies where `dataref` says (CloudEvents' claim check). */
+/**
+ * The event without its data, which lies where `dataref` says (CloudEvents' claim check). A notice keeps its
+ * data, which is small by construction and always there.
+ */
 export function stubOf(event: AuditEvent, { dataref, sha256, bytes }: BodyReference): AuditEvent {
   const reference = {
     dataref: safeText(dataref),
     datasha256: safeText(sha256),
     databytes: String(bytes),
   };
-  return { ...event, data: undefined, extensions: { ...event.extensions, ...reference } };
+  const data = holdsNotices(channelOf(event.type)) ? event.data : undefined;
+  return { ...event, data, extensions: { ...event.extensions, ...reference } };
 }
 
 /** The id of a record that one report became: `<stream>:<sequence>.<index in the pack>`. */

@@ -10,7 +10,7 @@ import notice from "../../schemas/notice.schema.json" with { type: "json" };
 import request from "../../schemas/request.schema.json" with { type: "json" };
 import response from "../../schemas/response.schema.json" with { type: "json" };
 import { flatSchema } from "./avro-record.ts";
-import type { Channel } from "./topics.ts";
+import { type Channel, holdsNotices } from "./topics.ts";
 
 /** How events stand in Kafka. */
 export interface Format {
@@ -38,11 +38,6 @@ const JSON_DATA = {
 
 export const BODY = flatSchema(bodyAvro, "body.avsc");
 export const NOTICE = flatSchema(noticeAvro, "notice.avsc");
-
-/** True for channels whose data are notices, the others' being bodies of envelopes. */
-export function holdsNotices(channel: Channel): boolean {
-  return channel === "notices" || channel === "dlq";
-}
 
 /** The schema of the values of `channel`. */
 export function valueSchema(channel: Channel, { content, encoding }: Format): ValueSchema {

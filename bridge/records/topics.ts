@@ -28,3 +28,8 @@ export function channelOf(type: string): Channel {
   if (type === "petrel.alarm.v1") return "alarms";
   return type === "petrel.audit.poison.v1" ? "dlq" : "notices";
 }
+
+/** True for channels whose data are notices, the others' being bodies of envelopes. */
+export function holdsNotices(channel: Channel): boolean {
+  return channel === "notices" || channel === "dlq";
+}
