@@ -48,15 +48,27 @@ export function makeRecorder({ redactor, encode, bodyBytesMax }: RecorderOptions
 function eventOf(fact: Fact, redactor: Redactor): AuditEvent {
   const redactionVersion = redactor.version;
   if (fact.kind === "envelope") {
-    const { record: meta, place, timeMs: atMs } = fact;
-    const body = redactor.redactJson(meta.body);
+    const { record, place, timeMs: atMs } = fact;
+    const meta = withSafeId(record, redactor);
+    const body = redactor.redactJson(record.body);
     return envelopeEvent({ meta, body, place, atMs, reportedBy: meta.side, redactionVersion });
   }
-  if (fact.kind === "conflict")
-    return noticeEvent(fact, { redactionVersion, body: redactor.redactJson(fact.record.body) });
+  if (fact.kind === "conflict") {
+    const record = withSafeId(fact.record, redactor);
+    const body = redactor.redactJson(record.body);
+    return noticeEvent({ ...fact, record }, { redactionVersion, body });
+  }
   if (fact.kind === "poison")
     return noticeEvent(fact, { redactionVersion, body: redactor.redact(decoder.decode(fact.raw)) });
+  if (fact.kind === "unconfirmed" || fact.kind === "confirmed")
+    return noticeEvent(withSafeId(fact, redactor), { redactionVersion });
   return noticeEvent(fact, { redactionVersion });
+}
+
+/** A peer chooses its envelopes' ids, and may choose a card's number. */
+function withSafeId<T extends { readonly id: string }>(named: T, redactor: Redactor): T {
+  const id = redactor.redact(named.id);
+  return id === named.id ? named : { ...named, id };
 }
 
 function tooLarge(data: string | undefined, bytesMax: number): Body | undefined {

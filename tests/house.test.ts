@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   streams: ["core"],
   mcp: ["core", "streams"],
   agents: ["core", "a2a", "streams"],
-  bridge: ["core", "a2a"],
+  bridge: ["core", "a2a", "schemas"],
   sim: ["core", "streams"],
   deploy: ["core"],
   cli: ALL,

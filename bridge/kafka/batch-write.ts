@@ -97,8 +97,8 @@ function writeRecords(
   let at = RECORDS_AT;
   let count = 0;
   for (let index = from; index < records.length; index++) {
-    const record = records[index] as KafkaRecord;
-    if (at + recordBytesMin(record) > bytesMax) break;
+    const record = records[index];
+    if (!record || at + recordBytesMin(record) > bytesMax) break;
     const end = writeSized(buffer, at, record, record.timestampMs - base, count);
     if (end > bytesMax) break;
     at = end;
@@ -113,8 +113,9 @@ function bytesBound(records: readonly KafkaRecord[], from: number, bytesMax: num
   let bound = RECORDS_AT;
   let largest = 0;
   let least = RECORDS_AT;
-  for (let index = from; index < records.length && least <= bytesMax; index++) {
-    const record = records[index] as KafkaRecord;
+  for (let index = from; least <= bytesMax; index++) {
+    const record = records[index];
+    if (!record) break;
     const most = recordBytesMax(record);
     least += recordBytesMin(record);
     bound += most;

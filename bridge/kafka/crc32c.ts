@@ -21,7 +21,7 @@ function makeTable(): Int32Array {
 }
 
 function at32(table: Int32Array, index: number): number {
-  return table[index] as number;
+  return table[index] ?? 0;
 }
 
 /** The checksum of `bytes[from, to)` as an unsigned 32-bit number. */

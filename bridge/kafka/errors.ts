@@ -70,9 +70,9 @@ const CODES: Readonly<Record<number, readonly [name: string, code: ErrorCode]>> 
 
 /** Codes that a caller handles rather than reports. */
 export const OFFSET_OUT_OF_RANGE = 1;
-export const UNKNOWN_TOPIC_OR_PARTITION = 3;
 export const TOPIC_ALREADY_EXISTS = 36;
 export const CONCURRENT_TRANSACTIONS = 51;
+export const OFFSET_NOT_AVAILABLE = 78;
 
 /** The error for a code a broker answered with; `fields.kafkaCode` keeps it. */
 export function errorOfCode(kafkaCode: number, doing: KafkaDoing, said = ""): PetrelError {

@@ -88,7 +88,7 @@ export interface InnerLogger {
 
 interface RequestQueue {
   readonly pending: readonly unknown[];
-  scheduleCheckPendingRequests(): void;
+  scheduleCheckPendingRequests: (this: RequestQueue) => void;
 }
 
 interface ConnectionPool {
@@ -96,7 +96,7 @@ interface ConnectionPool {
 }
 
 interface PoolBuilder {
-  build(destination?: object): Promise<ConnectionPool>;
+  build: (this: PoolBuilder, destination?: object) => Promise<ConnectionPool>;
 }
 
 export interface ClusterOptions {
@@ -162,7 +162,7 @@ export async function loadKafkajs(): Promise<KafkajsInner> {
 function quietQueues(builder: PoolBuilder): void {
   const build = builder.build;
   builder.build = async (destination) => {
-    const made = await build(destination);
+    const made = await build.call(builder, destination);
     for (const { requestQueue } of made.pool) {
       const schedule = requestQueue.scheduleCheckPendingRequests;
       requestQueue.scheduleCheckPendingRequests = () => {

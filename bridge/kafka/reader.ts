@@ -7,7 +7,7 @@ import { type Clock, PetrelError, systemClock } from "../../core/mod.ts";
 import { type RawBatch, readRecords, splitBatches } from "./batch-read.ts";
 import type { KafkaClient } from "./client.ts";
 import type { KafkaCluster } from "./cluster.ts";
-import { errorOfCode, kafkaError, OFFSET_OUT_OF_RANGE } from "./errors.ts";
+import { errorOfCode, kafkaError, OFFSET_NOT_AVAILABLE, OFFSET_OUT_OF_RANGE } from "./errors.ts";
 import type { StoredRecord } from "./record.ts";
 import { type FetchAnswer, fetch } from "./requests.ts";
 
@@ -18,7 +18,7 @@ export interface ReaderOptions {
    * an answer starts afresh. Default 30 s.
    */
   readonly patienceMs?: number | undefined;
-  /** Bytes asked for at once; two such blocks are held. Default 2 MiB. */
+  /** Bytes asked for at once; two such blocks are held. Default 1 MiB. */
   readonly blockBytesMax?: number | undefined;
   readonly clock?: Clock | undefined;
 }
@@ -56,7 +56,7 @@ interface Block {
 const PATIENCE_MS = 30_000;
 const BLOCK_BYTES_MAX = 1024 * 1024;
 /** How long a broker may hold a request for what is not there yet. */
-const FOLLOW_WAIT_MS = 500;
+const WAIT_MS = 500;
 const BACKOFF_MS_FIRST = 50;
 const BACKOFF_MS_MAX = 1_000;
 /** ListOffsets' names for the ends of a log. */
@@ -67,7 +67,10 @@ const READ_COMMITTED = 1;
 const STEP_BACK_FIRST = 2;
 const STEP_BACK_FACTOR = 8;
 
-/** Connections are made when first needed; `close` lets them go. One read at a time goes on each reader. */
+/**
+ * Connections are made when first needed; `close` lets them go. One read at a time: a broker that holds a
+ * request of one holds those behind it too, so each of several that follow wants a reader of its own.
+ */
 export class KafkaReader {
   readonly #options: ReaderOptions;
   readonly #clock: Clock;
@@ -183,7 +186,7 @@ export class KafkaReader {
   /** The next block of a range, which may hold no record of interest. */
   async #block(range: Range, signal: AbortSignal): Promise<Block> {
     const { topic, partition } = range;
-    const answer = await this.#retrying(signal, async (cluster) => {
+    return this.#retrying(signal, async (cluster) => {
       await cluster.load([topic], signal);
       const leader = await cluster.leaderOf(topic, partition, signal);
       const doing = { doing: "reading", topic, partition };
@@ -191,15 +194,17 @@ export class KafkaReader {
       if (!found || found.partition !== partition) throw errorOfCode(-1, doing, "an empty answer");
       if (found.errorCode === OFFSET_OUT_OF_RANGE) throw outOfRange(range);
       if (found.errorCode !== 0) throw errorOfCode(found.errorCode, doing);
-      return found;
+      const block = await committed(found, range);
+      // What was promised up to the end is with a follower that now leads and has yet to learn of it.
+      const isStuck = block.next === range.from && range.until !== Number.POSITIVE_INFINITY;
+      if (isStuck) throw errorOfCode(OFFSET_NOT_AVAILABLE, doing);
+      return block;
     });
-    return committed(answer, range);
   }
 
-  #request({ topic, partition, from, until }: Range) {
+  #request({ topic, partition, from }: Range) {
     const bytesMax = this.#options.blockBytesMax ?? BLOCK_BYTES_MAX;
-    const waitMs = until === Number.POSITIVE_INFINITY ? FOLLOW_WAIT_MS : 0;
-    return fetch({ topic, partition, offset: from, bytesMax, waitMs });
+    return fetch({ topic, partition, offset: from, bytesMax, waitMs: WAIT_MS });
   }
 
   /** Tries until it succeeds or patience ends: brokers restart and leaders move. */

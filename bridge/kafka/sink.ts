@@ -14,7 +14,7 @@ import type { KafkaClient } from "./client.ts";
 import type { KafkaCluster } from "./cluster.ts";
 import { CONCURRENT_TRANSACTIONS, errorOfCode, kafkaCodeOf, kafkaError } from "./errors.ts";
 import type { InnerBroker } from "./kafkajs-inner.ts";
-import { partitionOf } from "./partition.ts";
+import { type Lane, laneName, lanesOf, type SinkBatch } from "./lanes.ts";
 import type { KafkaRecord } from "./record.ts";
 import { addPartitions, produce } from "./requests.ts";
 
@@ -34,29 +34,11 @@ export interface SinkOptions {
   readonly logger?: Logger | undefined;
 }
 
-/** A record whose partition is the writer's choice. */
-export type PlacedRecord = KafkaRecord & { readonly partition: number };
-
-export interface SinkBatch {
-  /** Partitioned by key; records of one partition stay in this order. */
-  readonly records: readonly KafkaRecord[];
-  readonly ledger: PlacedRecord;
-  /** Checkpoints and the like; after the records in their partition. */
-  readonly extra?: readonly (KafkaRecord & { readonly partition?: number })[] | undefined;
-}
-
 /** What a committed batch took. */
 export interface SinkReceipt {
   readonly sends: number;
   /** Of record batches, as sent. */
   readonly bytes: number;
-}
-
-/** Records of one partition, in order. */
-interface Lane {
-  readonly topic: string;
-  readonly partition: number;
-  readonly records: KafkaRecord[];
 }
 
 /** Where a partition's next send stands. */
@@ -80,6 +62,8 @@ const WAIT_MS_MAX = 50;
 const ABORT_MS_MAX = 2_000;
 /** Codes of a coordinator that is not ready yet, not of a request that was wrong. */
 const NOT_YET = new Set([CONCURRENT_TRANSACTIONS, 14, 15, 16]);
+/** What a partition gets beside one that is refused. */
+const NOT_ATTEMPTED = 55;
 
 /** See the head of this file. One batch at a time; not for two callers at once. */
 export class KafkaSink {
@@ -160,7 +144,7 @@ export class KafkaSink {
    * sink is closed.
    *
    * Throws CONFLICT when another sink has fenced this one, TOO_LARGE for a record over a limit,
-   * UNAUTHENTICATED for what an ACL refuses, OVERLOADED when a quota would outlast the transaction,
+   * UNAUTHENTICATED for what an ACL refuses, OVERLOADED when a quota makes us wait for too long,
    * UNAVAILABLE and DEADLINE_EXCEEDED for brokers that cannot write or do not answer, PROTOCOL_VIOLATION for
    * an answer that does not fit, CANCELLED when the signal aborts.
    */
@@ -169,7 +153,7 @@ export class KafkaSink {
     this.#state = "busy";
     let begun = false;
     try {
-      const lanes = this.#lanesOf(batch);
+      const lanes = lanesOf(batch, this.#options.topics);
       begun = true;
       await this.#begin(lanes, signal);
       const receipt = await this.#sendAll(lanes, signal);
@@ -189,26 +173,6 @@ export class KafkaSink {
   async close(): Promise<void> {
     this.#state = "closed";
     await this.#cluster.close();
-  }
-
-  #lanesOf({ records, ledger, extra = [] }: SinkBatch): Lane[] {
-    const lanes = new Map<string, Lane>();
-    for (const record of records) this.#place(lanes, record, undefined);
-    for (const record of [...extra, ledger]) this.#place(lanes, record, record.partition);
-    return [...lanes.values()];
-  }
-
-  #place(lanes: Map<string, Lane>, record: KafkaRecord, chosen: number | undefined): void {
-    const { topic, key } = record;
-    const partitions = this.#options.topics.get(topic);
-    if (partitions === undefined)
-      throw misuse(`a record for ${topic}, which is not one of its topics`);
-    const partition = chosen ?? partitionOf(key, partitions);
-    if (partition >= partitions) throw misuse(`${topic} has no partition ${partition}`);
-    const name = placeName(topic, partition);
-    const lane = lanes.get(name);
-    if (lane) lane.records.push(record);
-    else lanes.set(name, { topic, partition, records: [record] });
   }
 
   async #begin(lanes: readonly Lane[], signal: AbortSignal): Promise<void> {
@@ -302,7 +266,8 @@ export class KafkaSink {
       throw new PetrelError("PROTOCOL_VIOLATION", message, { place });
     }
     if (answer.errorCode !== 0) throw errorOfCode(answer.errorCode, doing);
-    if (throttleMs > timeoutMs) throw throttled(topic, throttleMs);
+    // The next request waits for that long within its own deadline.
+    if (throttleMs > timeoutMs / 2) throw throttled(topic, throttleMs);
     return answer.baseOffset;
   }
 
@@ -360,23 +325,16 @@ export class KafkaSink {
   }
 
   #placeOf(topic: string, partition: number): Place {
-    const name = placeName(topic, partition);
+    const name = laneName(topic, partition);
     const place = this.#places.get(name) ?? { sequence: 0, offset: 0 };
     this.#places.set(name, place);
     return place;
   }
 }
 
-/** What a partition gets beside one that is refused. */
-const NOT_ATTEMPTED = 55;
-
 /** The sequence number after `count` records (Kafka's `DefaultRecordBatch.incrementSequence`). */
 export function nextSequence(sequence: number, count: number): number {
   return (sequence + count) % SEQUENCES;
-}
-
-function placeName(topic: string, partition: number): string {
-  return `${topic}/${partition}`;
 }
 
 function misuse(what: string): PetrelError {

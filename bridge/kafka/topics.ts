@@ -40,8 +40,6 @@ const MESSAGE_BYTES_DEFAULT = 1_048_588;
 const OVERHEAD_BYTES = 65_536;
 const PATIENCE_MS = 30_000;
 const RETRY = { firstMs: 100, capMs: 1_000, attemptsMax: 1_000 };
-/** kafkajs's `ConfigResourceTypes.TOPIC`, which importing would load it for. */
-const TOPIC_RESOURCE = 2;
 const FOR_EVER = -1;
 /** What a reader of ours can undo. */
 const CODECS_READ = new Set(["producer", "uncompressed", "gzip", "zstd"]);
@@ -54,7 +52,9 @@ const CHECKED = [
   "retention.bytes",
   "retention.ms",
 ] as const;
-type Settings = Readonly<Record<(typeof CHECKED)[number], string>>;
+type Setting = (typeof CHECKED)[number];
+/** The value of a setting as the broker tells it. */
+type Settings = (setting: Setting) => string;
 
 /** Largest batch of one send when no record's body is larger: the sink's `batchBytesMax`. */
 export function batchBytesMaxOf(recordBytesMax: number): number {
@@ -152,24 +152,23 @@ async function check(admin: Admin, spec: TopicSpec): Promise<readonly string[]> 
 }
 
 async function settingsOf(admin: Admin, topic: string): Promise<Settings> {
+  const { ConfigResourceTypes } = await import("kafkajs");
   const { resources } = await asked("describing the configuration of", topic, () =>
     admin.describeConfigs({
-      resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: [...CHECKED] }],
+      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: [...CHECKED] }],
       includeSynonyms: false,
     }),
   );
   const entries = resources[0]?.configEntries ?? [];
-  const value = (name: string) =>
-    entries.find(({ configName }) => configName === name)?.configValue ?? "";
-  return Object.fromEntries(CHECKED.map((name) => [name, value(name)])) as Settings;
+  return (setting) => entries.find(({ configName }) => configName === setting)?.configValue ?? "";
 }
 
 function checkSettings({ topic, recordBytesMax }: TopicSpec, settings: Settings): void {
-  const policy = settings["cleanup.policy"];
+  const policy = settings("cleanup.policy");
   if (policy.includes("compact")) {
     throw unfit(topic, "cleanup.policy", policy, "delete: compaction removes records");
   }
-  const time = settings["message.timestamp.type"];
+  const time = settings("message.timestamp.type");
   if (time !== "CreateTime") {
     throw unfit(
       topic,
@@ -178,23 +177,23 @@ function checkSettings({ topic, recordBytesMax }: TopicSpec, settings: Settings)
       "CreateTime: a record's time is part of its proof",
     );
   }
-  const codec = settings["compression.type"];
+  const codec = settings("compression.type");
   if (!CODECS_READ.has(codec)) {
     throw unfit(topic, "compression.type", codec, "producer: others are not read by Petrel");
   }
-  const bytes = settings["max.message.bytes"];
+  const bytes = settings("max.message.bytes");
   const needed = messageBytesMaxOf(recordBytesMax);
   if (Number(bytes) < needed) throw unfit(topic, "max.message.bytes", bytes, `at least ${needed}`);
 }
 
 function warningsOf(topic: string, settings: Settings, replicas: number): readonly string[] {
   const warnings: string[] = [];
-  const warn = (setting: keyof Settings, why: string) => {
-    warnings.push(`${topic}: ${setting} is ${settings[setting]}: ${why}`);
+  const warn = (setting: Setting, why: string) => {
+    warnings.push(`${topic}: ${setting} is ${settings(setting)}: ${why}`);
   };
-  if (Number(settings["retention.ms"]) >= 0) warn("retention.ms", "older records leave Kafka");
-  if (Number(settings["retention.bytes"]) >= 0) warn("retention.bytes", "the oldest leave Kafka");
-  if (replicas >= 3 && Number(settings["min.insync.replicas"]) < 2) {
+  if (Number(settings("retention.ms")) >= 0) warn("retention.ms", "older records leave Kafka");
+  if (Number(settings("retention.bytes")) >= 0) warn("retention.bytes", "the oldest leave Kafka");
+  if (replicas >= 3 && Number(settings("min.insync.replicas")) < 2) {
     warn(
       "min.insync.replicas",
       "a record may be acknowledged by one broker alone, and lost with it",

@@ -46,9 +46,6 @@ export interface ConfirmedFact extends At {
 export interface ConflictFact extends At {
   readonly kind: "conflict";
   readonly record: AuditRecord;
-  /** SHA-256 of the two bodies, hexadecimal, cut to 32 digits. */
-  readonly digest: string;
-  readonly firstDigest: string;
   readonly first: Place;
 }
 

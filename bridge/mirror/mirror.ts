@@ -157,9 +157,8 @@ export class Mirror {
         ...this.#firstOf(match.first),
       });
     } else if (match.kind === "conflict") {
-      const { digest: firstDigest } = match.first;
       const { first } = this.#firstOf(match.first);
-      this.#notice(seq, { kind: "conflict", record, digest: report.digest, firstDigest, first });
+      this.#notice(seq, { kind: "conflict", record, first });
     }
   }
 

@@ -27,8 +27,6 @@ export interface Notice {
   readonly record?: string;
   readonly since?: string;
   /** Of a conflict: SHA-256 of the two unredacted bodies, hexadecimal, the first 32 digits. */
-  readonly digest?: string;
-  readonly firstDigest?: string;
   readonly reason?: string;
   readonly sender?: string;
   readonly reporter?: string;
@@ -40,7 +38,7 @@ export interface Notice {
   readonly packs?: number;
   readonly reported?: number;
   readonly lastSeen?: string;
-  /** Of poison: where it was published, and SHA-256 of the bytes as they came. */
+  /** Of poison: where it was published, and SHA-256 of all that came, after redaction. */
   readonly subject?: string;
   readonly sha256?: string;
   /** Of poison and conflicts: length of what was reported, as it came. */
@@ -59,8 +57,8 @@ export interface NoticeOptions {
 export function noticeEvent(fact: NoticeFact, options: NoticeOptions): AuditEvent {
   const { place, timeMs } = fact;
   const { stream, seq } = place;
-  const words = wordsOf(fact);
   const body = options.body === undefined ? {} : { body: cut(options.body) };
+  const words = wordsOf(fact, options);
   const notice: Notice = { notice: fact.kind, stream, seq, ...words, ...body };
   const extensions: Record<string, string> = {
     redaction: safeText(options.redactionVersion),
@@ -97,15 +95,14 @@ function keyOf(fact: NoticeFact, { envelope, sender, stream }: Notice): string {
   return safeText(sender || stream) || noticeId(fact);
 }
 
-function wordsOf(fact: NoticeFact): Partial<Notice> {
+function wordsOf(fact: NoticeFact, { body }: NoticeOptions): Partial<Notice> {
   switch (fact.kind) {
     case "unconfirmed":
     case "confirmed":
       return { ...about(fact), since: timeText(fact.firstMs) };
     case "conflict": {
-      const { digest, firstDigest, first, record } = fact;
-      const { id, side, bytes } = record;
-      return { ...about({ id, side, first }), digest, firstDigest, bytes };
+      const { id, side, bytes } = fact.record;
+      return { ...about({ id, side, first: fact.first }), bytes };
     }
     case "gap": {
       const { reason, sender, reporter, from, to, missing } = fact;
@@ -120,7 +117,8 @@ function wordsOf(fact: NoticeFact): Partial<Notice> {
       return {
         reason: cut(reason),
         subject: cut(subject),
-        sha256: sha256Of(raw),
+        // Never of what was not redacted: a few digits could be guessed from their hash.
+        ...(body !== undefined && { sha256: sha256Of(body) }),
         bytes: raw.length,
       };
     }
@@ -143,6 +141,6 @@ function cut(text: string): string {
   return text.slice(0, TEXT_CHARS_MAX).toWellFormed();
 }
 
-function sha256Of(bytes: Uint8Array): string {
-  return new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+function sha256Of(text: string): string {
+  return new Bun.CryptoHasher("sha256").update(text).digest("hex");
 }

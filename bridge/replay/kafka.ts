@@ -8,6 +8,8 @@ import { leafIndexOf, type StoredRecord, TREE_HEADER } from "../kafka/record.ts"
 import { decodeLedger, type LedgerEntry } from "../ledger.ts";
 import type { PlacedNote } from "../proof/checkpoints.ts";
 import { type MergedRecord, mergeByLeaf } from "../proof/merge.ts";
+import { hashesOf, Tree } from "../proof/merkle.ts";
+import type { LeafSource } from "../proof/proofs.ts";
 import { decodeRecord } from "../records/decode.ts";
 import { kafkaPlaceText, placeInStream, type TrailEntry, type Unreadable } from "./entry.ts";
 import { LeafOrder } from "./leaf-order.ts";
@@ -47,6 +49,16 @@ export class KafkaTrail {
 
   constructor(options: KafkaTrailOptions) {
     this.#options = options;
+  }
+
+  /**
+   * Settles where everything ends, while the bridge writes on: what a checkpoint says is in the ledger by
+   * then, and what the ledger says among the records.
+   */
+  async settleEnds(): Promise<void> {
+    const { checkpointTopic, ledgerTopic, topics } = this.#options;
+    this.#offsets.clear();
+    for (const topic of [checkpointTopic, ledgerTopic, ...topics]) await this.#offsetsOf(topic);
   }
 
   /** Every record, partition after partition. Throws what the reader throws. */
@@ -122,13 +134,70 @@ export class KafkaTrail {
     }
   }
 
-  /** The last ledger entry of a shard; undefined when nothing was ever written. */
+  /** The last ledger entry of a shard as it is now; undefined when nothing was ever written. */
   async lastLedger(shard: number): Promise<LedgerEntry | undefined> {
     const { ledgerTopic, signal } = this.#options;
     const reader = this.#take();
     const record = await reader.lastRecord(ledgerTopic, shard, signal);
     this.#free.push(reader);
     return record && decodeLedger(record.value, kafkaPlaceText(record));
+  }
+
+  /** Leaves in a tree, as its last ledger entry says. */
+  async sizeOf(place: TreeOfShard): Promise<number> {
+    let size = 0;
+    for await (const entry of this.#entriesOf(place)) ({ size } = entry);
+    return size;
+  }
+
+  /** The root of a tree after its last ledger entry, in base64; of no leaves where there is none. */
+  async rootOf(place: TreeOfShard): Promise<string> {
+    let tree = new Tree();
+    for await (const entry of this.#entriesOf(place)) tree = new Tree(entry.size, entry.frontier);
+    return Buffer.from(tree.root()).toString("base64");
+  }
+
+  /** The root of a tree's first `size` leaves. Throws QUERY_REFUSED when the ledger does not tell it. */
+  async rootAt(place: TreeOfShard, size: number): Promise<Uint8Array> {
+    const { first, frontier, hashes } = await this.leaves(place);
+    const tree = new Tree(first, frontier);
+    if (tree.size === size) return tree.root();
+    if (tree.size < size)
+      for await (const chunk of hashes)
+        for (const hash of hashesOf(chunk)) {
+          tree.append(hash);
+          if (tree.size === size) return tree.root();
+        }
+    throw new PetrelError(
+      "QUERY_REFUSED",
+      `proof: the ledger of ${place.tree} tells roots of ${first} to ${tree.size} leaves, not of ${size}`,
+    );
+  }
+
+  /** A tree's leaf hashes, from the first one whose tree is known: what came before, retention has taken. */
+  async leaves(place: TreeOfShard): Promise<LeafSource> {
+    let start = { first: 0, frontier: new Uint8Array() };
+    for await (const { first, size, frontier } of this.#entriesOf(place)) {
+      if (first > 0) start = { first: size, frontier: new Uint8Array(frontier) };
+      break;
+    }
+    const entries = this.#entriesOf(place);
+    return { ...start, hashes: hashesFrom(entries, start.first) };
+  }
+
+  async *#entriesOf(place: TreeOfShard): AsyncGenerator<LedgerEntry, void, undefined> {
+    for await (const entry of this.ledger(place)) if (!(entry instanceof PetrelError)) yield entry;
+  }
+
+  /** The record at a place. Throws QUERY_REFUSED when it is not there (any more). */
+  async record(place: Place & { readonly offset: number }): Promise<StoredRecord> {
+    const { topic, partition, offset: fromOffset } = place;
+    const reader = this.#take();
+    const { signal } = this.#options;
+    const read = { topic, partition, fromOffset, to: "end", signal } as const;
+    for await (const record of reader.readPartition(read))
+      if (record.offset === fromOffset) return { ...record, value: Buffer.from(record.value) };
+    throw new PetrelError("QUERY_REFUSED", `kafka: there is no record at ${kafkaPlaceText(place)}`);
   }
 
   /** The signed checkpoints of a tree, in order. */
@@ -158,8 +227,7 @@ export class KafkaTrail {
     const leaf = await this.#retainedFrom(place.tree);
     if (leaf === 0) return undefined;
     let atMs = Number.POSITIVE_INFINITY;
-    for await (const entry of this.ledger(place)) {
-      if (entry instanceof PetrelError) continue;
+    for await (const entry of this.#entriesOf(place)) {
       ({ atMs } = entry);
       if (entry.size >= leaf) break;
     }
@@ -188,13 +256,21 @@ export class KafkaTrail {
     return undefined;
   }
 
+  /** `end` is where the partition ended when this trail first looked at its topic. */
   async *#read(
-    place: Place,
+    { topic, partition }: Place,
     to: "end" | "follow",
     signal = this.#options.signal,
   ): AsyncGenerator<StoredRecord, void, undefined> {
+    const bounds = (await this.#offsetsOf(topic))[partition];
+    const until = to === "end" ? (bounds?.latest ?? 0) : Number.POSITIVE_INFINITY;
+    if (until <= (bounds?.earliest ?? 0)) return;
     const reader = this.#take();
-    yield* reader.readPartition({ ...place, fromOffset: "earliest", to, signal });
+    const read = { topic, partition, fromOffset: "earliest", to, signal } as const;
+    for await (const record of reader.readPartition(read)) {
+      if (record.offset >= until) break;
+      yield record;
+    }
     this.#free.push(reader);
   }
 
@@ -222,6 +298,13 @@ export class KafkaTrail {
     this.#offsets.set(topic, offsets);
     return offsets;
   }
+}
+
+async function* hashesFrom(
+  entries: AsyncIterable<LedgerEntry>,
+  first: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const entry of entries) if (entry.first >= first) yield entry.hashes;
 }
 
 /** A record as an entry, or why it is none. */

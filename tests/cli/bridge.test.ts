@@ -7,12 +7,14 @@ import { headers } from "@nats-io/nats-core";
 import { AuditAccess, type AuditRecord, packRecords } from "../../a2a/mod.ts";
 import {
   decodeRecord,
+  generateKey,
   KafkaReader,
   kafkaClient,
+  newKeyring,
   type StoredRecord,
+  saveKey,
   topicsOf,
 } from "../../bridge/mod.ts";
-import { generateKey, newKeyring, saveKey } from "../../bridge/proof/keys.ts";
 import { run as verify } from "../../cli/audit/verify.ts";
 import { type ServedBridge, serveBridge } from "../../cli/bridge.ts";
 import { type Config, parseConfig, silentLogger } from "../../core/mod.ts";

@@ -120,8 +120,6 @@ export const FACTS: readonly NoticeFact[] = [
     ...at,
     kind: "conflict",
     record: conflicting('{"other":1}'),
-    digest: "0123456789abcdef".repeat(2),
-    firstDigest: "fedcba9876543210".repeat(2),
     first,
   },
   {

@@ -1,0 +1,90 @@
+/** What the tests of the Kafka side share: records to write, and everything read back. */
+import { type KafkaClient, kafkaClient } from "../../../bridge/kafka/client.ts";
+import type { PlacedRecord } from "../../../bridge/kafka/lanes.ts";
+import { KafkaReader } from "../../../bridge/kafka/reader.ts";
+import type { KafkaRecord, StoredRecord } from "../../../bridge/kafka/record.ts";
+import { PetrelError } from "../../../core/mod.ts";
+import { until } from "../../support/until.ts";
+
+const TIMEOUT_MS = 10_000;
+/** Recent: a broker's default retention deletes old records by their own time. */
+const TIME_MS = Date.now();
+
+export function clientOf(brokers: readonly string[], timeoutMs = TIMEOUT_MS): Promise<KafkaClient> {
+  return kafkaClient({ brokers, clientId: "petrel-test", timeoutMs });
+}
+
+/** Record `index`; every tenth key is the same. */
+export function recordOf(topic: string, index: number, bytes = 100): KafkaRecord {
+  return {
+    topic,
+    key: `context-${index % 10}`,
+    value: Buffer.from(String(index).padEnd(bytes, " ")),
+    headers: { ce_specversion: "1.0", ce_id: `AUDIT:${index}.0`, ce_type: "dev.petrel.test" },
+    timestampMs: TIME_MS + index,
+  };
+}
+
+export function recordsOf(topic: string, from: number, count: number, bytes = 100): KafkaRecord[] {
+  return Array.from({ length: count }, (_, index) => recordOf(topic, from + index, bytes));
+}
+
+export function ledgerOf(topic: string, next: number, partition = 0): PlacedRecord {
+  const value = Buffer.from(JSON.stringify({ next }));
+  return { topic, partition, key: "tree", value, headers: {}, timestampMs: TIME_MS };
+}
+
+/** The number a record of {@link recordOf} bears. */
+export function indexOf({ value }: Pick<KafkaRecord, "value">): number {
+  return Number(value.toString());
+}
+
+/** Everything committed in a topic, partition by partition, once every transaction on it is decided. */
+export async function readTopic(client: KafkaClient, topic: string): Promise<StoredRecord[]> {
+  const reader = new KafkaReader({ client });
+  const { signal } = new AbortController();
+  try {
+    await until(`${topic} is decided`, () => isDecided(client, reader, topic));
+    const records: StoredRecord[] = [];
+    for (const { partition } of await reader.offsetsOf(topic, signal)) {
+      const range = { topic, partition, fromOffset: "earliest", to: "end", signal } as const;
+      for await (const record of reader.readPartition(range)) records.push(record);
+    }
+    return records;
+  } finally {
+    await reader.close();
+  }
+}
+
+/** A commit is answered before its markers are in the partitions; until then a reader stops before it. */
+async function isDecided(client: KafkaClient, reader: KafkaReader, topic: string) {
+  const { signal } = new AbortController();
+  try {
+    const ends = await client.withAdmin((admin) => admin.fetchTopicOffsets(topic), signal);
+    const stable = await reader.offsetsOf(topic, signal);
+    return ends.every(({ partition, high }) => stable[partition]?.latest === Number(high));
+  } catch {
+    return false; // A leader has just moved, or is not back yet.
+  }
+}
+
+/** The error of ours that `work` rejects with; anything else fails the test. */
+export async function refusal(work: Promise<unknown>): Promise<PetrelError> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof PetrelError) return error;
+    throw error;
+  }
+  throw new Error("it was not refused");
+}
+
+/** The records each key got, in order: what must equal what was written. */
+export function byKey(records: readonly KafkaRecord[]): Record<string, number[]> {
+  const keys: Record<string, number[]> = {};
+  for (const record of records) {
+    keys[record.key] ??= [];
+    keys[record.key]?.push(indexOf(record));
+  }
+  return keys;
+}

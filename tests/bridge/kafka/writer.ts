@@ -1,0 +1,44 @@
+/**
+ * A process that may be killed at any moment: writes numbered records until there are enough, each time
+ * going on from the last committed ledger. Arguments: brokers, topic, partitions, ledger topic, records in
+ * all, records a batch. Prints a line per commit; ends with status 0 when done.
+ */
+import { KafkaReader } from "../../../bridge/kafka/reader.ts";
+import { KafkaSink } from "../../../bridge/kafka/sink.ts";
+import { systemClock } from "../../../core/mod.ts";
+import { clientOf, ledgerOf, recordsOf } from "./support.ts";
+
+const TIMEOUT_MS = 3_000;
+const AGAIN_MS = 100;
+
+if (import.meta.main) {
+  const [brokers = "", topic = "", partitions = "", ledger = "", total = "", size = ""] =
+    process.argv.slice(2);
+  const client = await clientOf(brokers.split(","), TIMEOUT_MS);
+  const topics = new Map([
+    [topic, Number(partitions)],
+    [ledger, 1],
+  ]);
+  const { signal } = new AbortController();
+  for (let next = 0; next < Number(total); ) {
+    const sink = new KafkaSink({ client, transactionalId: topic, topics });
+    const reader = new KafkaReader({ client, patienceMs: TIMEOUT_MS });
+    try {
+      await sink.open(signal);
+      const last = await reader.lastRecord(ledger, 0, signal);
+      next = last === undefined ? 0 : JSON.parse(last.value.toString()).next;
+      while (next < Number(total)) {
+        const records = recordsOf(topic, next, Number(size));
+        await sink.commit({ records, ledger: ledgerOf(ledger, next + records.length) }, signal);
+        next += records.length;
+        console.log(next);
+      }
+    } catch (error) {
+      console.error(String(error));
+      await systemClock.sleep(AGAIN_MS);
+    } finally {
+      await sink.close();
+      await reader.close();
+    }
+  }
+}
