@@ -1,7 +1,11 @@
 /** `petrel doctor`: is the configuration right, and does every system it names answer? */
+import { AUDIT_STREAM } from "../../a2a/mod.ts";
+import { decodeLedger, KafkaReader, ledgerTopicOf, type StoredRecord } from "../../bridge/mod.ts";
 import { type Config, messageOf, PetrelError, silentLogger, systemClock } from "../../core/mod.ts";
 import { CONFIG_OPTIONS, configFrom, readArgs } from "../args.ts";
-import { colour, oneLine } from "../render/text.ts";
+import { kafkaOf, openAudit } from "../kafka.ts";
+import { redactorOf } from "../redaction.ts";
+import { colour, count, oneLine } from "../render/text.ts";
 import {
   grafanaClient,
   llmOf,
@@ -12,6 +16,8 @@ import {
 import { openMesh } from "../wire.ts";
 
 const OPTIONS = { ...CONFIG_OPTIONS, json: { type: "boolean" } } as const;
+
+const NANOS_PER_DAY = 86_400 * 1e9;
 
 interface Finding {
   readonly system: string;
@@ -27,6 +33,8 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     check("splunk", config.splunk !== undefined, () => checkSplunk(config, signal)),
     check("prometheus", config.prometheus !== undefined, () => checkPrometheus(config, signal)),
     check("grafana", config.grafana !== undefined, () => checkGrafana(config, signal)),
+    check("audit", true, () => checkAudit(config)),
+    check("kafka", config.kafka !== undefined, () => checkKafka(config, signal)),
     check("llm", llmOf(config) !== undefined, async () => `${llmOf(config)?.name} (not called)`),
   ]);
   if (values.json) process.stdout.write(`${JSON.stringify({ systems: findings })}\n`);
@@ -53,6 +61,44 @@ async function checkNats(config: Config): Promise<string> {
   const { serverVersion } = mesh;
   await mesh.close();
   return `nats-server ${serverVersion}, JetStream on`;
+}
+
+async function checkAudit(config: Config): Promise<string> {
+  const access = await openAudit(config, "cli", silentLogger);
+  try {
+    const { state, config: stream } = await access.jsm.streams.info(AUDIT_STREAM);
+    const days = stream.max_age / NANOS_PER_DAY;
+    const key = config.audit.redaction.key_file === undefined ? ", redaction without a key" : "";
+    await redactorOf(config);
+    return `${count(state.messages)} packs in stream ${AUDIT_STREAM}, kept ${days} days${key}`;
+  } finally {
+    await access.close();
+  }
+}
+
+/** Whether Kafka answers, and how far the bridge is behind. */
+async function checkKafka(config: Config, signal: AbortSignal): Promise<string> {
+  const client = await kafkaOf(config, silentLogger);
+  const reader = new KafkaReader({ client, patienceMs: config.kafka?.timeout });
+  const topic = ledgerTopicOf(config.bridge.topics);
+  const access = await openAudit(config, "cli", silentLogger);
+  try {
+    const shards = await reader.offsetsOf(topic, signal);
+    const { state } = await access.jsm.streams.info(AUDIT_STREAM);
+    const behind: string[] = [];
+    for (const { partition } of shards) {
+      const last = await reader.lastRecord(topic, partition, signal);
+      behind.push(`shard ${partition}: ${last ? progressOf(last, state.last_seq) : "not begun"}`);
+    }
+    return `answered; ${behind.join(", ")}`;
+  } finally {
+    await Promise.all([reader.close(), access.close()]);
+  }
+}
+
+function progressOf(last: StoredRecord, lastSeq: number): string {
+  const { nextSeq, size } = decodeLedger(last.value, `${last.topic}/${last.partition}`);
+  return `${count(size)} records, ${count(Math.max(0, lastSeq + 1 - nextSeq))} packs behind`;
 }
 
 async function checkSplunk(config: Config, signal: AbortSignal): Promise<string> {
