@@ -11,6 +11,7 @@ import { postJson, type Webhook } from "./webhook.ts";
 
 export interface Checkpoint {
   readonly tree: string;
+  readonly size: number;
   /** The signed note. */
   readonly note: string;
   readonly record: KafkaRecord;
@@ -57,15 +58,15 @@ export class CheckpointWriter {
       return undefined;
     const { size, root, nextSeq } = batch;
     const note = sign({ tree, size, root, timeMs, nextSeq });
-    this.#signedMs = timeMs;
-    this.#signedSize = size;
     const headers = { "content-type": "text/plain; charset=utf-8" };
     const record = { topic, key: tree, value: Buffer.from(note), headers, timestampMs: timeMs };
-    return { tree, note, record };
+    return { tree, size, note, record };
   }
 
   /** Hands a committed checkpoint to the file and the webhook; does not wait for them. */
   publish(checkpoint: Checkpoint): void {
+    this.#signedMs = checkpoint.record.timestampMs;
+    this.#signedSize = checkpoint.size;
     this.#waiting = checkpoint;
     this.#delivering ??= this.#deliver().finally(() => {
       this.#delivering = undefined;

@@ -25,22 +25,23 @@ export interface Recorder {
 export interface RecorderOptions {
   readonly redactor: Redactor;
   readonly encode: Encode;
-  /** A longer body, in bytes of UTF-8 after redaction, is kept elsewhere. */
-  readonly bodyBytesMax: number;
+  /** The body of a record whose value is longer is kept elsewhere. */
+  readonly valueBytesMax: number;
 }
 
 const decoder = new TextDecoder();
 
-export function makeRecorder({ redactor, encode, bodyBytesMax }: RecorderOptions): Recorder {
+export function makeRecorder({ redactor, encode, valueBytesMax }: RecorderOptions): Recorder {
   return {
     record: (fact, tree, leaf) => {
       const event = eventOf(fact, redactor);
-      const body = tooLarge(event.data, bodyBytesMax);
-      if (!body) return { record: encode(event, leaf, tree, fact.timeMs) };
-      const { sha256, bytes } = body;
+      const record = encode(event, leaf, tree, fact.timeMs);
+      if (record.value.length <= valueBytesMax || event.data === undefined) return { record };
+      const bytes = Buffer.from(event.data);
+      const sha256 = Bun.SHA256.hash(bytes, "hex");
       const dataref = `nats-object:${BODIES_BUCKET}/${sha256}`;
       const stub = stubOf(event, { dataref, sha256, bytes: bytes.length });
-      return { record: encode(stub, leaf, tree, fact.timeMs), body };
+      return { record: encode(stub, leaf, tree, fact.timeMs), body: { sha256, bytes } };
     },
   };
 }
@@ -69,12 +70,4 @@ function eventOf(fact: Fact, redactor: Redactor): AuditEvent {
 function withSafeId<T extends { readonly id: string }>(named: T, redactor: Redactor): T {
   const id = redactor.redact(named.id);
   return id === named.id ? named : { ...named, id };
-}
-
-function tooLarge(data: string | undefined, bytesMax: number): Body | undefined {
-  // A character has three bytes at most: most texts need no count.
-  if (data === undefined || data.length * 3 <= bytesMax) return undefined;
-  if (Buffer.byteLength(data) <= bytesMax) return undefined;
-  const bytes = Buffer.from(data);
-  return { sha256: Bun.SHA256.hash(bytes, "hex"), bytes };
 }

@@ -64,7 +64,12 @@ export async function resume(options: ResumeOptions): Promise<Resumed> {
   const mirror = await mirrorAt(options, entry);
   const tree = new Tree(entry.size, entry.frontier);
   log.info("bridge.resumed", { shard, nextSeq: entry.nextSeq, tree: entry.tree, size: entry.size });
-  return { mirror, tree, treeName: entry.tree, facts: [] };
+  return {
+    mirror,
+    tree,
+    treeName: entry.tree,
+    facts: goneBefore(options, entry.nextSeq, state.first_seq),
+  };
 }
 
 /** No ledger: either nothing was ever written, or the checkpoint is gone. */
@@ -80,8 +85,35 @@ async function beginning(options: ResumeOptions): Promise<Resumed> {
     );
   }
   log.info("bridge.begins", { shard });
+  const { state } = await options.jsm.streams.info(AUDIT_STREAM);
   const mirror = new Mirror(options.mirror, { nextSeq: 1 });
-  return { mirror, tree: new Tree(), treeName: `${options.mirror.stream}.${shard}`, facts: [] };
+  const facts = goneBefore(options, 1, state.first_seq);
+  return { mirror, tree: new Tree(), treeName: `${options.mirror.stream}.${shard}`, facts };
+}
+
+/**
+ * The hole that retention made, where the mirror cannot see it: it has but a share of the sequences.
+ * Where it has all of them, it finds the hole by itself.
+ */
+function goneBefore(
+  { mirror: { stream, isWhole }, clock }: ResumeOptions,
+  nextSeq: number,
+  firstSeq: number,
+): Fact[] {
+  if (isWhole || firstSeq <= nextSeq) return [];
+  return [
+    {
+      kind: "gap",
+      place: { stream, seq: firstSeq, index: 0 },
+      timeMs: clock.nowMs(),
+      reason: "stream",
+      sender: "",
+      reporter: "",
+      from: nextSeq,
+      to: firstSeq - 1,
+      missing: undefined,
+    },
+  ];
 }
 
 /** A new tree from a place an operator chose; the trail says so in its first record. */

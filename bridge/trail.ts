@@ -9,19 +9,35 @@ export function ledgerTopicOf({ prefix }: Pick<TopicOptions, "prefix">): string 
 
 /**
  * The trail as it stands in Kafka. A shard's first start is told from a lost ledger by its ledger
- * partition, which was never written to; with records there, some shard's ledger must have been.
+ * partition, in which nothing was ever committed; with records there, some shard's ledger must have been.
  */
 export function kafkaTrail(reader: KafkaReader, topics: TopicOptions, shards: number): Trail {
   const ledger = ledgerTopicOf(topics);
   return {
     lastLedger: (shard, signal) => reader.lastRecord(ledger, shard, signal),
     isUntouched: async (shard, signal) => {
-      const written = (await reader.offsetsOf(ledger, signal)).map(({ latest }) => latest > 0);
-      if (written[shard]) return false;
-      if (shards > 1 && written.includes(true)) return true;
+      if (await wasWritten(reader, ledger, signal, shard)) return false;
+      if (shards > 1 && (await wasWritten(reader, ledger, signal))) return true;
       for (const topic of topicsOf(topics))
-        if ((await reader.offsetsOf(topic, signal)).some(({ latest }) => latest > 0)) return false;
+        if (await wasWritten(reader, topic, signal)) return false;
       return true;
     },
   };
+}
+
+/**
+ * True when something was committed to a topic, or to one partition of it, be it gone since. Offsets do
+ * not tell: a bridge that died in its first transaction has used some of them up.
+ */
+async function wasWritten(
+  reader: KafkaReader,
+  topic: string,
+  signal: AbortSignal,
+  only?: number,
+): Promise<boolean> {
+  for (const { partition, earliest, latest } of await reader.offsetsOf(topic, signal)) {
+    if (latest === 0 || (only !== undefined && partition !== only)) continue;
+    if (earliest > 0 || (await reader.lastRecord(topic, partition, signal))) return true;
+  }
+  return false;
 }

@@ -67,7 +67,7 @@ export async function recorderOf(config: Config, signal: AbortSignal): Promise<R
   return makeRecorder({
     redactor: await redactorOf(config),
     encode: makeEncoder({ ...format, ...(schemaIds === undefined ? {} : { schemaIds }) }),
-    bodyBytesMax: config.bridge.record_bytes_max,
+    valueBytesMax: config.bridge.record_bytes_max,
   });
 }
 

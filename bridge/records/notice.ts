@@ -80,14 +80,16 @@ export function noticeEvent(fact: NoticeFact, options: NoticeOptions): AuditEven
 
 /**
  * A parked report takes the place of the record it did not become; a notice counts in its message apart
- * from the records (`n`), and the one that begins a tree apart from both (`r`).
+ * from the records (`n`), and what begins a tree (`r`) or a hole in the stream (`s`) apart from both.
  */
 function noticeId(fact: NoticeFact): string {
   const { stream, seq, index } = fact.place;
   if (fact.kind === "poison") return recordId(fact.place);
-  const series = fact.kind === "gap" && fact.reason === "resumed" ? "r" : "n";
+  const series = fact.kind === "gap" ? (GAP_SERIES[fact.reason] ?? "n") : "n";
   return `${safeText(stream)}:${seq}.${series}${index}`;
 }
+
+const GAP_SERIES: Readonly<Record<string, string>> = { resumed: "r", stream: "s" };
 
 /** What is about an envelope goes by its call, what is about a sender by the sender. */
 function keyOf(fact: NoticeFact, { envelope, sender, stream }: Notice): string {

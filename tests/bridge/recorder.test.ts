@@ -9,7 +9,7 @@ const CARD = "4111111111111111";
 const recorder = makeRecorder({
   redactor: makeRedactor({ key: new Uint8Array(32).fill(1) }),
   encode: makeEncoder({ prefix: "p", layout: "split", content: "binary", encoding: "json" }),
-  bodyBytesMax: 2_000,
+  valueBytesMax: 2_000,
 });
 const place = { stream: "AUDIT", seq: 1, index: 0 };
 const at = { place, timeMs: 1_700_000_000_000 };
@@ -55,4 +55,20 @@ test("a body is too large by its bytes, not its characters", () => {
     0,
   );
   expect(body?.bytes.length).toBe(3_002);
+});
+
+test("a body that is small by itself and large once it is escaped is a stub as well", () => {
+  const structured = makeRecorder({
+    redactor: makeRedactor(),
+    encode: makeEncoder({ prefix: "p", layout: "one", content: "structured", encoding: "json" }),
+    valueBytesMax: 5_000,
+  });
+  const fact: Fact = {
+    kind: "envelope",
+    ...at,
+    record: record({ id: "a", body: "\u0001".repeat(1_000) }),
+  };
+  const { record: made, body } = structured.record(fact, "t", 0);
+  expect(body?.bytes.length).toBe(1_000);
+  expect(made.value.length).toBeLessThan(5_000);
 });

@@ -163,7 +163,7 @@ describe("a notice", () => {
       ["petrel.audit.confirmed.v1", "AUDIT:9.n0", meta().id],
       ["petrel.audit.conflict.v1", "AUDIT:9.n0", meta().id],
       ["petrel.audit.gap.v1", "AUDIT:9.n0", "sre.s1"],
-      ["petrel.audit.gap.v1", "AUDIT:9.n0", "AUDIT"],
+      ["petrel.audit.gap.v1", "AUDIT:9.s0", "AUDIT"],
       ["petrel.audit.gap.v1", "AUDIT:9.r0", "AUDIT"],
       ["petrel.audit.silence.v1", "AUDIT:9.n0", "splunk.s1"],
       ["petrel.audit.poison.v1", "AUDIT:9.0", "AUDIT"],
