@@ -17,10 +17,20 @@ import { A2A_VERSION, HEADER, type Method } from "./subjects.ts";
 /** A caller that names no timeout gets this one. */
 export const DEFAULT_TIMEOUT_MS = 30_000;
 const TIMEOUT_MS_MAX = 24 * 3_600_000;
+/** It stands in records, headers and keys, and has to leave room for what is appended to it. */
+const ENVELOPE_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+
+/** True for what may stand in the header that names a call's shard key. */
+export function isShardKey(text: string): boolean {
+  return /^[A-Za-z0-9._:-]{1,200}$/.test(text);
+}
 
 export interface CallInfo {
+  readonly method: Method;
   readonly caller: string;
   readonly envelopeId: string;
+  /** By what the shard of the call's audit is chosen. */
+  readonly shardKey: string;
   readonly trace: TraceContext;
   /** When the caller stops waiting, by the receiver's clock. Milliseconds since the epoch. */
   readonly deadlineMs: number;
@@ -33,7 +43,11 @@ export interface Call {
   readonly method: Method;
   readonly envelopeId: string;
   readonly timeoutMs: number;
+  /** When it stops waiting, by its own clock. Milliseconds since the epoch. */
+  readonly deadlineMs: number;
   readonly trace: TraceContext;
+  /** By what the shard of the call's audit is chosen; undefined where there is only one. */
+  readonly shardKey: string | undefined;
 }
 
 /** Headers of a request that leaves now and is worth an answer for `timeoutMs`. */
@@ -41,6 +55,7 @@ export function requestHeaders(call: {
   envelopeId: string;
   timeoutMs: number;
   trace: TraceContext;
+  shardKey?: string | undefined;
   extensions?: readonly string[];
 }): MsgHdrs {
   const headers = makeHeaders();
@@ -48,6 +63,7 @@ export function requestHeaders(call: {
   headers.append(HEADER.envelope, call.envelopeId);
   headers.append(HEADER.timeout, String(Math.max(1, Math.round(call.timeoutMs))));
   headers.append(HEADER.traceparent, formatTraceparent(call.trace));
+  if (call.shardKey !== undefined) headers.append(HEADER.shard, call.shardKey);
   if (call.extensions?.length) headers.append(HEADER.extensions, call.extensions.join(","));
   return headers;
 }
@@ -56,14 +72,23 @@ export function requestHeaders(call: {
  * Reads the headers of a request a peer sent. Nothing in them is trusted: a missing or malformed
  * value takes its default, and a missing version stays missing (A2A 1.0 reads that as 0.3).
  */
-export function readCall(caller: string, headers: MsgHdrs | undefined, clock: Clock): CallInfo {
+export function readCall(
+  method: Method,
+  caller: string,
+  headers: MsgHdrs | undefined,
+  clock: Clock,
+): CallInfo {
   const timeoutMs = Number(headers?.get(HEADER.timeout) || DEFAULT_TIMEOUT_MS);
   const sane = timeoutMs > 0 && timeoutMs <= TIMEOUT_MS_MAX ? timeoutMs : DEFAULT_TIMEOUT_MS;
   const parent = parseTraceparent(headers?.get(HEADER.traceparent));
-  const envelopeId = headers?.get(HEADER.envelope) || newId();
+  const named = headers?.get(HEADER.envelope) ?? "";
+  const envelopeId = ENVELOPE_ID.test(named) ? named : newId();
+  const shardKey = headers?.get(HEADER.shard) ?? "";
   return {
+    method,
     caller,
-    envelopeId: envelopeId.slice(0, 128),
+    envelopeId,
+    shardKey: isShardKey(shardKey) ? shardKey : (parent?.traceId ?? envelopeId),
     trace: parent ? childSpan(parent) : newTrace(),
     deadlineMs: clock.nowMs() + sane,
     version: headers?.get(HEADER.version) ?? "",

@@ -1,54 +1,50 @@
 /**
  * One process's place in the mesh: the connection, its outbox, the registry, and the agents it serves.
- * The only file that connects to NATS.
  */
 import { hostname } from "node:os";
 import type { AgentCard } from "@a2a-js/sdk";
 import { type JetStreamClient, type JetStreamManager, jetstream } from "@nats-io/jetstream";
 import { type KV, Kvm } from "@nats-io/kv";
-import type { ConnectionOptions, NatsConnection } from "@nats-io/nats-core";
-import { connect } from "nats";
+import type { NatsConnection } from "@nats-io/nats-core";
 import {
   asPetrelError,
   type Clock,
   type Logger,
   limits,
-  messageOf,
   newId,
   PetrelError,
   systemClock,
 } from "../core/mod.ts";
 import { type AgentDefinition, cardOf } from "./agent.ts";
-import { Outbox } from "./audit/outbox.ts";
-import { ensureAuditStream } from "./audit/stream.ts";
+import { defaultOutboxDir } from "./audit/folder.ts";
+import { type AuditMode, Outbox } from "./audit/outbox.ts";
+import { requireAudit } from "./audit/require.ts";
+import { type ConnectOptions, connectTo, logConnection } from "./connect.ts";
 import { CARDS_BUCKET, Registry } from "./registry.ts";
 import { AgentServer } from "./server.ts";
-import { auditSubject, inboxPrefix, subjectToken } from "./subjects.ts";
+import { auditSubject, subjectToken } from "./subjects.ts";
 import { TASKS_BUCKET, TaskStore } from "./tasks/store.ts";
 import { NatsTransport } from "./transport.ts";
 
-/** Per-key features and the replication fixes the design relies on begin here. */
-const SERVER_VERSION_MIN = [2, 10] as const;
-const PAYLOAD_BYTES_MIN = 1024 * 1024;
 const TASK_TTL_MS = 7 * 86_400_000;
 const AUDIT_RETENTION_DAYS = 30;
 
-export interface MeshOptions {
-  /** `nats://host:port`, one or more. */
-  readonly servers: readonly string[];
-  /** Our name: the caller in every request we send. */
-  readonly name: string;
+/** The name is the caller in every request we send, and the reporter in the audit. */
+export interface MeshOptions extends ConnectOptions {
   readonly log: Logger;
   readonly clock?: Clock;
-  readonly user?: string;
-  readonly password?: string;
-  readonly token?: string;
-  readonly credentialsFile?: string;
-  readonly tls?: { caFile?: string; certFile?: string; keyFile?: string };
+  /** Used where the mesh makes the AUDIT stream itself: on a server without accounts. */
   readonly auditRetentionDays?: number;
+  /** strict: nothing leaves before its envelope is stored. Default async. */
+  readonly auditMode?: AuditMode;
+  /** The same in every process of a mesh. Default 1. */
+  readonly auditShards?: number;
+  /** Where what is not stored yet outlives this process. Default: see {@link defaultOutboxDir}. */
+  readonly outboxDir?: string;
+  /** Of all shards together. Default OUTBOX_BYTES_MAX. */
+  readonly outboxBytesMax?: number;
   readonly taskTtlMs?: number;
   readonly cardTtlMs?: number;
-  readonly connectTimeoutMs?: number;
 }
 
 export interface Serving {
@@ -93,8 +89,15 @@ export class Mesh {
     this.#tasks = parts.tasks;
     const common = { clock: this.clock, log: this.log };
     this.outbox = new Outbox({
+      nc,
       js: this.js,
-      subject: auditSubject(options.name, this.instance),
+      name: options.name,
+      instance: this.instance,
+      servers: options.servers.map(withoutCredentials),
+      dir: options.outboxDir ?? defaultOutboxDir(process.env),
+      ...(options.auditMode === undefined ? {} : { mode: options.auditMode }),
+      ...(options.outboxBytesMax === undefined ? {} : { bytesMax: options.outboxBytesMax }),
+      ...(options.auditShards === undefined ? {} : { shards: options.auditShards }),
       ...common,
     });
     this.registry = new Registry({
@@ -108,12 +111,14 @@ export class Mesh {
     return this.nc.info?.version ?? "unknown";
   }
 
-  /** Connects and makes what the mesh needs on the server. Throws UNAVAILABLE, UNAUTHENTICATED or USAGE. */
+  /**
+   * Connects, makes what the mesh needs on the server, and makes sure that reports will be stored. Throws
+   * UNAVAILABLE, UNAUTHENTICATED, CONFIG_INVALID (a credentials file) or USAGE.
+   */
   static async open(options: MeshOptions): Promise<Mesh> {
     subjectToken(options.name, "name");
     const nc = await connectTo(options);
     try {
-      checkServer(nc.info?.version ?? "0.0.0", nc.info?.max_payload ?? 0);
       // Else each bucket asks first whether JetStream is there; the calls below find out by themselves.
       const js = jetstream(nc, { checkAPI: false });
       const jsm = await js.jetstreamManager();
@@ -123,11 +128,17 @@ export class Mesh {
       const [tasks, cards] = await Promise.all([
         kvm.create(TASKS_BUCKET, { ttl, history: 1 }),
         kvm.create(CARDS_BUCKET, { ttl: cardTtl, history: 1 }),
-        ensureAuditStream(jsm, options.auditRetentionDays ?? AUDIT_RETENTION_DAYS),
+        requireAudit({
+          nc,
+          subject: auditSubject(options.name, "start"),
+          retentionDays: options.auditRetentionDays ?? AUDIT_RETENTION_DAYS,
+          clock: options.clock ?? systemClock,
+          timeoutMs: options.connectTimeoutMs ?? limits.CONNECT_TIMEOUT_MS,
+        }),
       ]);
       const mesh = new Mesh({ nc, jsm, kvm, tasks, cards, options });
       await mesh.registry.start();
-      mesh.#watchConnection();
+      logConnection(nc, mesh.log);
       return mesh;
     } catch (error) {
       await nc.close();
@@ -143,8 +154,9 @@ export class Mesh {
     }
   }
 
-  /** The transport on which we call `agent`. */
+  /** The transport on which we call `agent`. Throws UNAVAILABLE when there is no room for an outbox. */
   transport(agent: string): NatsTransport {
+    this.outbox.open();
     const { nc, outbox, clock, name: caller, instance } = this;
     return new NatsTransport({
       nc,
@@ -156,8 +168,12 @@ export class Mesh {
     });
   }
 
-  /** Serves an agent from this process until `stop`, and keeps its card in the registry. */
+  /**
+   * Serves an agent from this process until `stop`, and keeps its card in the registry. Throws
+   * UNAVAILABLE when there is no room for an outbox.
+   */
   async serve(agent: AgentDefinition, options: { runningMax?: number } = {}): Promise<Serving> {
+    this.outbox.open();
     const card = cardOf(agent, `nats://${this.nc.getServer()}`);
     const store = new TaskStore(this.#tasks, agent.name, this.instance);
     const { nc, outbox, clock, instance } = this;
@@ -194,6 +210,24 @@ export class Mesh {
     return serving;
   }
 
+  /** Puts an alarm of ours into the audit: a record each time it is raised. */
+  async reportAlarm(id: string, body: string): Promise<void> {
+    this.outbox.open();
+    const { name, instance, clock } = this;
+    await this.outbox.report({
+      id: `${id}:${newId()}`,
+      side: "agent",
+      kind: "alarm",
+      method: "Alarm",
+      caller: name,
+      agent: name,
+      instance,
+      atMs: clock.nowMs(),
+      bytes: Buffer.byteLength(body),
+      body,
+    });
+  }
+
   /** Stops what is served, stores what was reported, and closes the connection. */
   async close(): Promise<void> {
     await Promise.all(this.#serving.map((serving) => serving.stop()));
@@ -214,76 +248,9 @@ export class Mesh {
     };
     return () => ({ ...fixed, running: server.running });
   }
-
-  /** Permission violations and lost connections arrive here and nowhere else. */
-  #watchConnection(): void {
-    void (async () => {
-      for await (const status of this.nc.status()) {
-        if (status.type === "error")
-          this.log.error("nats.error", { error: messageOf(status.error) });
-        else if (status.type === "disconnect") this.log.warn("nats.disconnected");
-        else if (status.type === "reconnect") this.log.info("nats.reconnected");
-      }
-    })();
-  }
 }
 
-async function connectTo(options: MeshOptions): Promise<NatsConnection> {
-  const connection: ConnectionOptions & { tls?: MeshOptions["tls"] } = {
-    servers: [...options.servers],
-    name: `petrel-${options.name}`,
-    inboxPrefix: inboxPrefix(options.name),
-    timeout: options.connectTimeoutMs ?? limits.CONNECT_TIMEOUT_MS,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
-    reconnectJitter: 250,
-    // A stack per request costs a tenth of the call; our errors name agent and method themselves.
-    noAsyncTraces: true,
-    ignoreAuthErrorAbort: true,
-    ...(options.user === undefined ? {} : { user: options.user, pass: options.password ?? "" }),
-    ...(options.token === undefined ? {} : { token: options.token }),
-    ...(options.tls === undefined ? {} : { tls: options.tls }),
-  };
-  try {
-    if (options.credentialsFile) {
-      const { credsAuthenticator } = await import("@nats-io/nats-core");
-      const credentials = await Bun.file(options.credentialsFile).bytes();
-      return await connect({ ...connection, authenticator: credsAuthenticator(credentials) });
-    }
-    return await connect(connection);
-  } catch (error) {
-    // A URL may bear a user and a password.
-    const servers = options.servers.map((url) => url.replace(/^(\w+:\/\/)?.*@/, "$1")).join(", ");
-    const refused = error instanceof Error && /auth/i.test(`${error.name} ${error.message}`);
-    throw new PetrelError(
-      refused ? "UNAUTHENTICATED" : "UNAVAILABLE",
-      refused
-        ? `nats: ${servers} refused our credentials`
-        : `nats: no server answers at ${servers}: ${messageOf(error)}`,
-      { system: "nats", servers },
-      error,
-    );
-  }
-}
-
-/** The server must be new enough, and take the largest envelope with its headers. */
-function checkServer(version: string, payloadBytesMax: number): void {
-  if (payloadBytesMax < PAYLOAD_BYTES_MIN) {
-    throw new PetrelError(
-      "UNAVAILABLE",
-      `nats: the server's max_payload is ${payloadBytesMax}, at least ${PAYLOAD_BYTES_MIN} is needed`,
-      { system: "nats", limit: PAYLOAD_BYTES_MIN },
-    );
-  }
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  const [majorMin, minorMin] = SERVER_VERSION_MIN;
-  if (major > majorMin || (major === majorMin && minor >= minorMin)) return;
-  throw new PetrelError(
-    "UNAVAILABLE",
-    `nats: server ${version} is too old, ${majorMin}.${minorMin} or newer is needed`,
-    {
-      system: "nats",
-      version,
-    },
-  );
+/** A URL may bear a user and a password. */
+function withoutCredentials(url: string): string {
+  return url.replace(/^(\w+:\/\/)?.*@/, "$1");
 }

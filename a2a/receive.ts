@@ -20,11 +20,14 @@ export interface ReceiveOptions {
   readonly call: Call;
   readonly body: string;
   readonly signal?: AbortSignal;
+  /** Reports the request; it may leave when this resolves. */
+  readonly admit: (body: string) => Promise<void> | undefined;
+  /** Reports what came in. */
   readonly report: (
-    kind: "request" | "response" | "frame",
+    kind: "response" | "frame",
     id: string,
     body: string,
-    frame?: string,
+    frame: string,
   ) => Promise<void> | undefined;
 }
 
@@ -32,15 +35,16 @@ export interface ReceiveOptions {
 export async function* receiveStream(
   options: ReceiveOptions,
 ): AsyncGenerator<StreamResponse, void, undefined> {
-  const { nc, call, agent, caller, body, signal, report } = options;
+  const { nc, call, agent, caller, body, signal, admit, report, clock } = options;
   signal?.throwIfAborted();
   const inbox = createInbox(inboxPrefix(caller));
   const sub = nc.subscribe(inbox);
   const watch = new Watchdog(options, () => sub.unsubscribe());
   try {
-    await report("request", call.envelopeId, body);
+    await admit(body);
+    const timeoutMs = call.deadlineMs - clock.nowMs();
     nc.publish(rpcSubject(agent, caller, call.method), body, {
-      headers: requestHeaders(call),
+      headers: requestHeaders({ ...call, timeoutMs }),
       reply: inbox,
     });
     let seq = 0;
@@ -72,14 +76,12 @@ class Watchdog {
   reason: unknown;
   readonly #options: ReceiveOptions;
   readonly #end: () => void;
-  readonly #deadlineMs: number;
   readonly #onAbort: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ReceiveOptions, end: () => void) {
     this.#options = options;
     this.#end = end;
-    this.#deadlineMs = options.clock.nowMs() + options.call.timeoutMs;
     this.#onAbort = () => this.#stopWith(options.signal?.reason);
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
     this.heard();
@@ -88,8 +90,8 @@ class Watchdog {
   /** A frame came: the silence starts anew, the deadline does not. */
   heard(): void {
     clearTimeout(this.#timer);
-    const leftMs = this.#deadlineMs - this.#options.clock.nowMs();
-    const { agent } = this.#options;
+    const { agent, call, clock } = this.#options;
+    const leftMs = call.deadlineMs - clock.nowMs();
     const late = leftMs <= limits.STREAM_IDLE_MS;
     const error = late
       ? new PetrelError("DEADLINE_EXCEEDED", `agent "${agent}" did not finish in time`, { agent })

@@ -7,6 +7,7 @@ import { toJsonRpcError } from "@a2a-js/sdk/errors";
 import { createInbox, headers as makeHeaders, type NatsConnection } from "@nats-io/nats-core";
 import { type Clock, formatTraceparent, type Logger, limits, PetrelError } from "../core/mod.ts";
 import type { Outbox } from "./audit/outbox.ts";
+import type { AuditRecord } from "./audit/record.ts";
 import type { CallInfo } from "./call.ts";
 import { toA2AError } from "./errors.ts";
 import { type Frame, HEADER, inboxPrefix, type Method } from "./subjects.ts";
@@ -42,15 +43,18 @@ export class Replier {
 
   /** Reports the request as this end received it. */
   async received(body: string): Promise<void> {
-    await this.#report("request", this.#options.call.envelopeId, body, undefined);
+    const { outbox, call } = this.#options;
+    const record = this.#record("request", call.envelopeId, body, undefined);
+    await outbox.report(record, call.shardKey);
   }
 
+  /** In strict mode an answer that could not be stored in time is not sent, and named in the log. */
   async unary(answer: RpcMessage): Promise<void> {
     const body = boundedBody(answer);
-    this.#send(answer.error === undefined ? "result" : "error", body, undefined);
     const frame = answer.error === undefined ? undefined : "error";
-    const id = `${this.#options.call.envelopeId}.r`;
-    await this.#report("response", id, body, frame);
+    if (await this.#admit("response", `${this.#options.call.envelopeId}.r`, body, frame)) {
+      this.#send(frame ?? "result", body, undefined);
+    }
   }
 
   /** Sends every event and the end; false when the stream ended in an error. */
@@ -81,11 +85,16 @@ export class Replier {
   }
 
   async #frame(frame: Frame, body: string): Promise<void> {
-    const seq = ++this.#seq;
     if (this.#gone) return;
-    this.#send(frame, body, seq);
+    const seq = this.#seq + 1;
     const id = `${this.#options.call.envelopeId}.${seq}`;
-    await this.#report("frame", id, body, frame);
+    if (!(await this.#admit("frame", id, body, frame))) {
+      // A stream with a hole is of no use; the task goes on, and its caller finds it with GetTask.
+      this.#gone = true;
+      return;
+    }
+    this.#seq = seq;
+    this.#send(frame, body, seq);
   }
 
   /** Repeats the last number, so that a lost tail is noticed; a 503 on `probe` means nobody listens. */
@@ -101,14 +110,33 @@ export class Replier {
     this.#options.nc.publish(this.#options.to, body, reply ? { headers, reply } : { headers });
   }
 
-  #report(
-    kind: "request" | "response" | "frame",
+  /** Reports what is about to be sent. False, in strict mode, when it could not be stored in time. */
+  async #admit(
+    kind: "response" | "frame",
     id: string,
     body: string,
     frame: string | undefined,
-  ): Promise<void> | undefined {
-    const { outbox, call, method, agent, instance, clock } = this.#options;
-    return outbox.report({
+  ): Promise<boolean> {
+    const { outbox, call, log } = this.#options;
+    try {
+      const record = this.#record(kind, id, body, frame);
+      await outbox.reportBefore(record, call.deadlineMs, call.shardKey);
+      return true;
+    } catch (error) {
+      if (!(error instanceof PetrelError && error.code === "OVERLOADED")) throw error;
+      log.error("rpc.not_stored", { id, error });
+      return false;
+    }
+  }
+
+  #record(
+    kind: AuditRecord["kind"],
+    id: string,
+    body: string,
+    frame: string | undefined,
+  ): AuditRecord {
+    const { call, method, agent, instance, clock } = this.#options;
+    return {
       id,
       side: "agent",
       kind,
@@ -121,7 +149,7 @@ export class Replier {
       frame,
       bytes: Buffer.byteLength(body),
       body,
-    });
+    };
   }
 }
 

@@ -4,16 +4,21 @@
  * to the audit outbox. It never lets one bad envelope reach another, and never goes silent: a request
  * with a reply subject gets an answer.
  */
-import type { AgentCard } from "@a2a-js/sdk";
-import { AgentCard as AgentCardCodec } from "@a2a-js/sdk";
+import {
+  type AgentCard,
+  AgentCard as AgentCardCodec,
+  type StreamResponse,
+  StreamResponse as StreamResponseCodec,
+} from "@a2a-js/sdk";
 import { toJsonRpcError } from "@a2a-js/sdk/errors";
 import { JsonRpcTransportHandler, ServerCallContext, validateVersion } from "@a2a-js/sdk/server";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { type Service, Svcm } from "@nats-io/services";
-import { type Clock, isSubjectToken, type Logger } from "../core/mod.ts";
+import { type Clock, formatTraceparent, isSubjectToken, type Logger } from "../core/mod.ts";
 import type { AgentDefinition } from "./agent.ts";
 import type { Outbox } from "./audit/outbox.ts";
-import { MalformedEnvelope, readBody } from "./body.ts";
+import type { AuditRecord } from "./audit/record.ts";
+import { MalformedEnvelope, readBody, textOrDigest } from "./body.ts";
 import { type CallInfo, readCall } from "./call.ts";
 import { Replier } from "./reply.ts";
 import {
@@ -59,6 +64,7 @@ export class AgentServer {
     this.#handler = new AgentHandler({
       ...options,
       cancelElsewhere: (instance, taskId) => this.#cancelElsewhere(instance, taskId),
+      onEvent: (taskId, n, event, call) => this.#reportEvent(taskId, n, event, call),
     });
     this.#rpc = new JsonRpcTransportHandler(this.#handler);
   }
@@ -130,7 +136,8 @@ export class AgentServer {
   async #serve(method: Method, message: Msg): Promise<boolean> {
     const { clock, log, agent, instance, outbox, nc } = this.#options;
     const caller = callerOf(message.subject);
-    const call = readCall(isSubjectToken(caller) ? caller : UNNAMED, message.headers, clock);
+    const known = isSubjectToken(caller) ? caller : UNNAMED;
+    const call = readCall(method, known, message.headers, clock);
     // An answer is published with our permissions: never where we write records, audit or requests.
     if (!message.reply || /^(\$|audit\.|a2a\.v1\.(?!reply\.))/.test(message.reply)) {
       log.warn("rpc.no_reply_subject", { caller, method });
@@ -156,14 +163,16 @@ export class AgentServer {
       await replier.unary(answer);
       return answer.error === undefined;
     } catch (error) {
-      const known = error instanceof MalformedEnvelope;
-      if (known) await replier.received(error.raw);
+      const isMalformed = error instanceof MalformedEnvelope;
+      if (isMalformed) await replier.received(error.raw);
       else log.error("rpc.failed", { caller, method, error });
-      const id = known ? error.rpcId : replier.rpcId;
+      const id = isMalformed ? error.rpcId : replier.rpcId;
       await replier.unary({
         jsonrpc: "2.0",
         id,
-        error: known ? { code: error.rpcCode, message: error.message } : toJsonRpcError(error),
+        error: isMalformed
+          ? { code: error.rpcCode, message: error.message }
+          : toJsonRpcError(error),
       });
       return false;
     }
@@ -186,6 +195,31 @@ export class AgentServer {
     });
     attachCall(context, call);
     return this.#rpc.handle(body, context);
+  }
+
+  /** A task's change, as the record from which its state can be told at any moment. */
+  #reportEvent(taskId: string, n: number, event: StreamResponse, call: CallInfo): void {
+    const { outbox, clock, log, agent, instance } = this.#options;
+    const body = textOrDigest(Buffer.from(JSON.stringify(StreamResponseCodec.toJSON(event))));
+    const record: AuditRecord = {
+      id: `${taskId}.e${n}`,
+      side: "agent",
+      kind: "task",
+      method: call.method,
+      caller: call.caller,
+      agent: agent.name,
+      instance,
+      atMs: clock.nowMs(),
+      traceparent: formatTraceparent(call.trace),
+      bytes: Buffer.byteLength(body),
+      body,
+    };
+    try {
+      // Nobody waits here: whatever is reported of this call afterwards waits behind it.
+      void outbox.report(record, call.shardKey);
+    } catch (error) {
+      log.error("task.not_reported", { taskId, n, error });
+    }
   }
 
   /** An order from another replica: `cancel <taskId>`. Answers when the task has ended, or `unknown`. */

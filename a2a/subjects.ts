@@ -33,6 +33,8 @@ export const HEADER = {
   timeout: "a2a-timeout-ms",
   /** The envelope's id, the same in the reports of both ends. */
   envelope: "a2a-envelope",
+  /** By what the audit's shards are chosen, so that both ends choose the same. */
+  shard: "a2a-shard",
   frame: "a2a-frame",
   seq: "a2a-seq",
   traceparent: "traceparent",
@@ -84,9 +86,17 @@ export function inboxPrefix(name: string): string {
   return `a2a.v1.reply.${subjectToken(name, "name")}`;
 }
 
-/** Where a process reports envelopes. Captured by the AUDIT stream, apart from every RPC subject. */
-export function auditSubject(agent: string, instance: string): string {
-  return `audit.${subjectToken(agent, "agent")}.${subjectToken(instance, "instance")}`;
+/**
+ * Where a process reports envelopes of one shard. Captured by the AUDIT stream, apart from every RPC
+ * subject.
+ */
+export function auditSubject(name: string, instance: string, shard = 0): string {
+  return `audit.${subjectToken(name, "name")}.${subjectToken(instance, "instance")}.${shard}`;
+}
+
+/** Whose report it is, from the subject the server let them publish on; undefined for no report's subject. */
+export function reporterOf(subject: string): string | undefined {
+  return /^audit\.([A-Za-z0-9_-]{1,128})\.[A-Za-z0-9_-]{1,128}\.\d{1,2}$/.exec(subject)?.[1];
 }
 
 export const AUDIT_SUBJECTS = "audit.>";

@@ -24,6 +24,7 @@ import {
 } from "@a2a-js/sdk";
 import type { RequestOptions, Transport, TransportFactory } from "@a2a-js/sdk/client";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { z } from "zod";
 import {
   type Clock,
   formatTraceparent,
@@ -36,8 +37,9 @@ import {
   unlessAborted,
 } from "../core/mod.ts";
 import type { Outbox } from "./audit/outbox.ts";
+import type { AuditRecord } from "./audit/record.ts";
 import { textOrDigest } from "./body.ts";
-import { type Call, DEFAULT_TIMEOUT_MS, requestHeaders } from "./call.ts";
+import { type Call, DEFAULT_TIMEOUT_MS, isShardKey, requestHeaders } from "./call.ts";
 import { fromErrorEnvelope, fromNatsError } from "./errors.ts";
 import { readEnvelope } from "./frames.ts";
 import { receiveStream } from "./receive.ts";
@@ -172,27 +174,22 @@ export class NatsTransport implements Transport {
   }
 
   async #unary(method: Method, params: unknown, options?: RequestOptions): Promise<unknown> {
-    const { nc, agent, caller } = this.#options;
-    const call = newCall(method, options);
+    const { nc, agent, caller, clock } = this.#options;
+    const call = this.#newCall(method, params, options);
     options?.signal?.throwIfAborted();
     const body = requestBody(call, params);
-    await this.report(call, "request", call.envelopeId, body);
+    await this.#admit(call, body);
+    const timeout = Math.max(1, call.deadlineMs - clock.nowMs());
     const request = nc.request(rpcSubject(agent, caller, method), body, {
-      headers: requestHeaders(call),
-      timeout: call.timeoutMs,
+      headers: requestHeaders({ ...call, timeoutMs: timeout }),
+      timeout,
     });
     const message = await unlessAborted(request, options?.signal).catch((error: unknown) => {
       throw fromNatsError(error, agent);
     });
     const text = textOrDigest(message.data);
-    const frame = message.headers?.get(HEADER.frame);
-    await this.report(
-      call,
-      "response",
-      `${call.envelopeId}.r`,
-      text,
-      frame === "error" ? frame : undefined,
-    );
+    const frame = message.headers?.get(HEADER.frame) === "error" ? "error" : undefined;
+    await this.#report(call, "response", `${call.envelopeId}.r`, text, frame);
     const envelope = readEnvelope(text, call.envelopeId, agent);
     if (envelope.error) throw fromErrorEnvelope({ id: envelope.id, error: envelope.error });
     return envelope.result;
@@ -203,32 +200,59 @@ export class NatsTransport implements Transport {
     params: unknown,
     options?: RequestOptions,
   ): AsyncGenerator<StreamResponse, void, undefined> {
-    const call = newCall(method, options);
-    const report = (
-      kind: "request" | "response" | "frame",
-      id: string,
-      body: string,
-      frame?: string,
-    ) => this.report(call, kind, id, body, frame);
+    const call = this.#newCall(method, params, options);
     return receiveStream({
       ...this.#options,
       call,
-      report,
+      admit: (body) => this.#admit(call, body),
+      report: (kind, id, body, frame) => this.#report(call, kind, id, body, frame),
       body: requestBody(call, params),
       signal: options?.signal,
     });
   }
 
-  /** Reports one envelope as the caller saw it; waits only while the outbox is full. */
-  report(
+  #newCall(method: Method, params: unknown, options: RequestOptions | undefined): Call {
+    const given = options?.serviceParameters ?? {};
+    const asked = Number(given[HEADER.timeout] ?? DEFAULT_TIMEOUT_MS);
+    const timeoutMs = asked > 0 ? asked : DEFAULT_TIMEOUT_MS;
+    const trace = parseTraceparent(given[HEADER.traceparent]) ?? newTrace();
+    const { clock, outbox } = this.#options;
+    return {
+      method,
+      envelopeId: newId(),
+      timeoutMs,
+      deadlineMs: clock.nowMs() + timeoutMs,
+      trace,
+      shardKey: outbox.shards === 1 ? undefined : (shardKeyOf(params) ?? trace.traceId),
+    };
+  }
+
+  /** Reports the request, which may leave when this resolves. Throws OVERLOADED in strict mode. */
+  #admit(call: Call, body: string): Promise<void> | undefined {
+    const record = this.#record(call, "request", call.envelopeId, body, undefined);
+    return this.#options.outbox.reportBefore(record, call.deadlineMs, call.shardKey);
+  }
+
+  /** Reports an envelope that came in; waits only while the outbox is full. */
+  #report(
     call: Call,
-    kind: "request" | "response" | "frame",
+    kind: "response" | "frame",
     id: string,
     body: string,
-    frame?: string,
+    frame: string | undefined,
   ): Promise<void> | undefined {
-    const { outbox, clock, caller, agent, instance } = this.#options;
-    return outbox.report({
+    return this.#options.outbox.report(this.#record(call, kind, id, body, frame), call.shardKey);
+  }
+
+  #record(
+    call: Call,
+    kind: AuditRecord["kind"],
+    id: string,
+    body: string,
+    frame: string | undefined,
+  ): AuditRecord {
+    const { clock, caller, agent, instance } = this.#options;
+    return {
       id,
       side: "caller",
       kind,
@@ -241,7 +265,7 @@ export class NatsTransport implements Transport {
       frame,
       bytes: Buffer.byteLength(body),
       body,
-    });
+    };
   }
 }
 
@@ -270,16 +294,19 @@ export class NatsTransportFactory implements TransportFactory {
   }
 }
 
-function newCall(method: Method, options: RequestOptions | undefined): Call {
-  const given = options?.serviceParameters ?? {};
-  const timeoutMs = Number(given[HEADER.timeout] ?? DEFAULT_TIMEOUT_MS);
-  const trace = parseTraceparent(given[HEADER.traceparent]) ?? newTrace();
-  return {
-    method,
-    envelopeId: newId(),
-    timeoutMs: timeoutMs > 0 ? timeoutMs : DEFAULT_TIMEOUT_MS,
-    trace,
-  };
+const OfContext = z.object({
+  message: z.object({ contextId: z.string(), taskId: z.string() }).partial(),
+});
+const OfTask = z.object({ id: z.string(), taskId: z.string() }).partial();
+
+/** The context a request belongs to, else its task: what it says about belongs into one shard. */
+function shardKeyOf(params: unknown): string | undefined {
+  const { contextId, taskId } = OfContext.safeParse(params).data?.message ?? {};
+  const task = OfTask.safeParse(params).data;
+  const key = contextId || taskId || task?.id || task?.taskId;
+  if (!key || isShardKey(key)) return key || undefined;
+  // Callers choose the context's id: it may be no header.
+  return new Bun.CryptoHasher("sha256").update(key).digest("hex");
 }
 
 /**

@@ -10,6 +10,12 @@ export async function peakMegabytes(): Promise<number> {
   return ((kilobytes ?? process.resourceUsage().maxRSS) * 1024) / 1e6;
 }
 
+/** The most a process that still runs ever held; where the system does not say, what it holds now. */
+export async function peakMegabytesOf(pid: number): Promise<number> {
+  const kilobytes = (await fromStatus(pid, "VmHWM")) ?? (await fromPs(pid));
+  return (kilobytes * 1024) / 1e6;
+}
+
 /** What a process holds now. NaN when it is gone. */
 export async function megabytesOf(pid: number): Promise<number> {
   const kilobytes = (await fromStatus(pid, "VmRSS")) ?? (await fromPs(pid));

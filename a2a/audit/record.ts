@@ -3,29 +3,44 @@
  *
  * A pack is a sequence of `<meta as one JSON line>\n<body>\n`, the body's length in bytes standing in
  * the meta. Bodies travel as they were: nothing is escaped, so a pack costs what it holds and reads
- * well in `nats stream view`.
+ * well in `nats stream view`. Every field of a meta is a token or a number, so that a reader may put
+ * it into a header, a key or a subject as it is.
  */
 import { z } from "zod";
 import { PetrelError } from "../../core/mod.ts";
 
+/** What an envelope's id may be made of: a request's id, and what is appended to it. */
+const RECORD_ID = /^[A-Za-z0-9._:-]{1,200}$/;
+
+// Patterns, not refinements by the functions of core: this is the border with the most traffic.
+const Token = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/);
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
 export const RecordMeta = z.object({
-  /** Envelope id: the request's; `<id>.r` its response; `<id>.<n>` the n-th frame of its stream. */
-  id: z.string().min(1).max(200),
+  /**
+   * The request's id; `<id>.r` its response; `<id>.<n>` the n-th frame of its stream;
+   * `<taskId>.e<n>` the n-th event of a task.
+   */
+  id: z.string().regex(RECORD_ID),
   /** Which end reports. */
   side: z.enum(["caller", "agent"]),
-  kind: z.enum(["request", "response", "frame"]),
-  method: z.string().max(64),
-  caller: z.string().max(128),
-  agent: z.string().max(128),
+  /** Both ends report request, response and frame; the agent alone a task's events and alarms. */
+  kind: z.enum(["request", "response", "frame", "task", "alarm"]),
+  method: z.string().regex(/^[A-Za-z]{1,64}$/),
+  caller: Token,
+  agent: Token,
   /** The reporting process. */
-  instance: z.string().max(128),
+  instance: Token,
   /** When the reporter saw it: milliseconds since the epoch, by the reporter's clock. */
-  atMs: z.number(),
-  traceparent: z.string().max(64).optional(),
+  atMs: z.number().min(0).max(Number.MAX_SAFE_INTEGER),
+  traceparent: z.string().regex(TRACEPARENT).optional(),
   /** `error` frames and responses say so without their body being parsed. */
-  frame: z.string().max(16).optional(),
+  frame: z
+    .string()
+    .regex(/^[a-z]{1,16}$/)
+    .optional(),
   /** Length of the body, bytes of UTF-8. */
-  bytes: z.number().int().min(0),
+  bytes: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
 });
 export type RecordMeta = z.infer<typeof RecordMeta>;
 
@@ -33,37 +48,94 @@ export interface AuditRecord extends RecordMeta {
   readonly body: string;
 }
 
+/** True for a string that may be a record's id. */
+export function isRecordId(text: string): boolean {
+  return RECORD_ID.test(text);
+}
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const NEWLINE = 10;
 
+/** The line that goes before a record's body. */
+export function metaLine(record: AuditRecord): string {
+  const { id, side, kind, method, caller, agent, instance, atMs } = record;
+  const { traceparent, frame, bytes } = record;
+  // Named one by one: a rest pattern would copy every property first, four times a call.
+  return `${JSON.stringify({ id, side, kind, method, caller, agent, instance, atMs, traceparent, frame, bytes })}\n`;
+}
+
 /** Packs records; inverse of {@link unpackRecords}. */
 export function packRecords(records: readonly AuditRecord[]): Uint8Array {
   let text = "";
-  for (const { body, ...meta } of records) text += `${JSON.stringify(meta)}\n${body}\n`;
+  for (const record of records) text += `${metaLine(record)}${record.body}\n`;
   return encoder.encode(text);
+}
+
+/** Where a pack stopped making sense. */
+export interface Malformation {
+  /** Of the first record that cannot be read, from 0. */
+  readonly index: number;
+  /** `byte <n>` of the pack, where that record begins. */
+  readonly place: string;
+  /** From that byte to the pack's end. */
+  readonly rest: Uint8Array;
+}
+
+export interface Unpacked {
+  readonly records: AuditRecord[];
+  readonly malformed?: Malformation;
+}
+
+/** Unpacks what can be read, in order, and says where reading ended if it was not the pack's end. */
+export function unpack(pack: Uint8Array): Unpacked {
+  const records: AuditRecord[] = [];
+  const { ends, malformed } = walk(pack, (meta, body) =>
+    records.push({ ...meta, body: decoder.decode(body) }),
+  );
+  if (!malformed) return { records };
+  const offset = ends.at(-1) ?? 0;
+  const place = `byte ${offset}`;
+  return { records, malformed: { index: ends.length, place, rest: pack.subarray(offset) } };
 }
 
 /** Unpacks a pack. Throws PROTOCOL_VIOLATION with the byte where it stopped making sense. */
 export function unpackRecords(pack: Uint8Array): AuditRecord[] {
-  const records: AuditRecord[] = [];
+  const { records, malformed } = unpack(pack);
+  if (!malformed) return records;
+  const record = malformed.index + 1;
+  throw new PetrelError(
+    "PROTOCOL_VIOLATION",
+    `audit pack: record ${record} is malformed at ${malformed.place}`,
+    { place: malformed.place, record },
+  );
+}
+
+/** The offset after each record. Throws PROTOCOL_VIOLATION unless the pack is whole. */
+export function recordEnds(pack: Uint8Array): number[] {
+  const { ends, malformed } = walk(pack);
+  if (!malformed) return ends;
+  const place = `byte ${ends.at(-1) ?? 0}`;
+  throw new PetrelError("PROTOCOL_VIOLATION", `audit pack: malformed at ${place}`, { place });
+}
+
+function walk(
+  pack: Uint8Array,
+  onRecord?: (meta: RecordMeta, body: Uint8Array) => void,
+): { ends: number[]; malformed: boolean } {
+  const ends: number[] = [];
   let offset = 0;
   while (offset < pack.length) {
     const lineEnd = pack.indexOf(NEWLINE, offset);
     const meta = lineEnd < 0 ? undefined : parseMeta(pack.subarray(offset, lineEnd));
     const bodyStart = lineEnd + 1;
     const bodyEnd = bodyStart + (meta?.bytes ?? 0);
-    if (!meta || bodyEnd >= pack.length || pack[bodyEnd] !== NEWLINE) {
-      throw new PetrelError(
-        "PROTOCOL_VIOLATION",
-        `audit pack: record ${records.length + 1} is malformed at byte ${offset}`,
-        { place: `byte ${offset}`, record: records.length + 1 },
-      );
-    }
-    records.push({ ...meta, body: decoder.decode(pack.subarray(bodyStart, bodyEnd)) });
+    if (!meta || pack[bodyEnd] !== NEWLINE) return { ends, malformed: true };
+    onRecord?.(meta, pack.subarray(bodyStart, bodyEnd));
     offset = bodyEnd + 1;
+    ends.push(offset);
   }
-  return records;
+  return { ends, malformed: false };
 }
 
 function parseMeta(line: Uint8Array): RecordMeta | undefined {

@@ -51,6 +51,11 @@ export interface HandlerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly runningMax?: number;
+  /**
+   * Told of every change of every task, before anybody else is. `n` counts a task's changes from 1; it
+   * is 0 for the end another replica gave a task whose own is gone, which nobody can have counted.
+   */
+  readonly onEvent: (taskId: string, n: number, event: StreamResponse, call: CallInfo) => void;
   /** Asks the replica that runs a task to cancel it; false when that replica is gone. */
   readonly cancelElsewhere: (instance: string, taskId: string) => Promise<boolean>;
 }
@@ -111,7 +116,8 @@ export class AgentHandler implements A2ARequestHandler {
   }
 
   async cancelTask(params: CancelTaskRequest, context: ServerCallContext): Promise<Task> {
-    const { caller } = callOf(context);
+    const call = callOf(context);
+    const { caller } = call;
     if (this.cancelHere(params.id, caller)) {
       return (await this.#running.get(params.id)?.ended) ?? this.#reload(params.id, caller);
     }
@@ -120,7 +126,7 @@ export class AgentHandler implements A2ARequestHandler {
     if (await this.#options.cancelElsewhere(snapshot.instance, params.id)) {
       return this.#reload(params.id, caller);
     }
-    return this.#cancelOrphan(snapshot, caller);
+    return this.#cancelOrphan(snapshot, call);
   }
 
   /** Cancels a task this replica runs; false when it does not run here (for this caller). */
@@ -198,13 +204,19 @@ export class AgentHandler implements A2ARequestHandler {
         }),
       );
     }
-    const live = new LiveTask({ message, caller: call.caller, clock });
+    const live = new LiveTask({
+      message,
+      caller: call.caller,
+      clock,
+      listener: ({ id }, n, event) => this.#options.onEvent(id, n, event, call),
+    });
     this.#running.set(live.task.id, live);
     try {
       live.revision = await store.create(live.task, call.caller);
     } catch (error) {
       this.#running.delete(live.task.id);
-      live.finish(live.status(TaskState.TASK_STATE_REJECTED, []));
+      live.end(live.status(TaskState.TASK_STATE_REJECTED, []));
+      live.finish();
       throw toA2AError(new PetrelError("UNAVAILABLE", "tasks cannot be stored now", {}, error));
     }
     return live;
@@ -223,9 +235,10 @@ export class AgentHandler implements A2ARequestHandler {
         return live.status(state, [textPart(messageOf(error))]);
       },
     );
+    live.end(status);
     // Stored before anybody is told: whoever hears of the end finds it on every replica.
     await this.#storeEnd(live, status, turn);
-    live.finish(status);
+    live.finish();
     this.#running.delete(live.task.id);
   }
 
@@ -285,15 +298,21 @@ export class AgentHandler implements A2ARequestHandler {
   }
 
   /** The replica that ran it is gone: nobody else will end it. */
-  async #cancelOrphan(snapshot: TaskSnapshot, caller: string): Promise<Task> {
+  async #cancelOrphan(snapshot: TaskSnapshot, call: CallInfo): Promise<Task> {
     const status = {
       state: TaskState.TASK_STATE_CANCELED,
       message: undefined,
       timestamp: new Date(this.#options.clock.nowMs()).toISOString(),
     };
+    const { id: taskId, contextId } = snapshot.task;
     const task = { ...snapshot.task, status };
-    if (await this.#options.store.replace(snapshot, task)) return task;
-    return this.#reload(snapshot.task.id, caller);
+    if (!(await this.#options.store.replace(snapshot, task))) {
+      return this.#reload(taskId, call.caller);
+    }
+    // Only one replica replaces it, and only that one reports it.
+    const value = { taskId, contextId, status, metadata: undefined };
+    this.#options.onEvent(taskId, 0, { payload: { $case: "statusUpdate", value } }, call);
+    return task;
   }
 }
 

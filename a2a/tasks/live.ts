@@ -29,6 +29,12 @@ const WATCHER_EVENTS_MAX = 256;
 
 type Event = NonNullable<StreamResponse["payload"]>;
 
+/**
+ * Told of every change of a task before anybody else is, and before it is stored. `n` counts the
+ * changes made by the replica that runs the task: 1, 2, 3 … without holes.
+ */
+export type TaskListener = (task: Task, n: number, event: StreamResponse) => void;
+
 class Watcher {
   readonly #events: Event[] = [];
   #wake: (() => void) | undefined;
@@ -92,10 +98,20 @@ export class LiveTask {
   readonly ended: Promise<Task>;
   readonly #watchers = new Set<Watcher>();
   readonly #clock: Clock;
+  readonly #listener: TaskListener;
+  #events = 0;
+  /** Set once it is known how the task ends, before that is stored. */
+  #last: TaskStatus | undefined;
   #end: (task: Task) => void = () => {};
 
-  constructor(options: { message: Message; caller: string; clock: Clock }) {
+  constructor(options: {
+    message: Message;
+    caller: string;
+    clock: Clock;
+    listener: TaskListener;
+  }) {
     this.#clock = options.clock;
+    this.#listener = options.listener;
     this.caller = options.caller;
     const id = newId();
     const contextId = options.message.contextId || newId();
@@ -108,6 +124,7 @@ export class LiveTask {
       metadata: undefined,
     };
     this.ended = new Promise((resolve) => (this.#end = resolve));
+    this.#tell({ $case: "task", value: this.task });
   }
 
   /** The task as it is now, then every later event, until it is terminal. */
@@ -123,13 +140,16 @@ export class LiveTask {
   }
 
   progress(text: string, data?: Record<string, unknown>): void {
-    if (isTerminal(this.task)) return;
+    if (this.#last) return;
     const parts = data ? [textPart(text), dataPart(data)] : [textPart(text)];
-    this.#setStatus(this.status(TaskState.TASK_STATE_WORKING, parts), true);
+    this.task.status = this.status(TaskState.TASK_STATE_WORKING, parts);
+    const event = this.#statusUpdate(this.task.status);
+    this.#tell(event);
+    for (const watcher of this.#watchers) watcher.push(event, true);
   }
 
   addArtifact(name: string, data: Record<string, unknown>): void {
-    if (isTerminal(this.task)) return;
+    if (this.#last) return;
     const artifact: Artifact = {
       artifactId: newId(),
       name,
@@ -139,9 +159,10 @@ export class LiveTask {
       extensions: [],
     };
     this.task.artifacts.push(artifact);
-    const event = { ...this.#ids(), artifact, append: false, lastChunk: true, metadata: undefined };
-    for (const watcher of this.#watchers)
-      watcher.push({ $case: "artifactUpdate", value: event }, false);
+    const value = { ...this.#ids(), artifact, append: false, lastChunk: true, metadata: undefined };
+    const event = { $case: "artifactUpdate", value } as const;
+    this.#tell(event);
+    for (const watcher of this.#watchers) watcher.push(event, false);
   }
 
   /** The status this task would have now, with a word from the agent. */
@@ -149,21 +170,35 @@ export class LiveTask {
     return { state, message: agentMessage(this.#ids(), parts), timestamp: this.#now() };
   }
 
-  /** Takes a terminal status, once; false when it already had one. */
-  finish(status: TaskStatus): boolean {
-    if (isTerminal(this.task)) return false;
-    this.#setStatus(status, false);
-    for (const watcher of this.#watchers) watcher.end();
-    this.#watchers.clear();
-    this.#end(this.task);
-    return true;
+  /**
+   * Takes the status the task ends with, once; later progress and artifacts are nobody's. The listener
+   * is told now; everybody else by {@link finish}, when it is stored.
+   */
+  end(status: TaskStatus): void {
+    if (this.#last) return;
+    this.#last = status;
+    this.#tell(this.#statusUpdate(status));
   }
 
-  #setStatus(status: TaskStatus, droppable: boolean): void {
-    this.task.status = status;
-    const event = { ...this.#ids(), status, metadata: undefined };
-    for (const watcher of this.#watchers)
-      watcher.push({ $case: "statusUpdate", value: event }, droppable);
+  /** Tells everybody how it ended. */
+  finish(): void {
+    if (!this.#last || isTerminal(this.task)) return;
+    this.task.status = this.#last;
+    const event = this.#statusUpdate(this.#last);
+    for (const watcher of this.#watchers) {
+      watcher.push(event, false);
+      watcher.end();
+    }
+    this.#watchers.clear();
+    this.#end(this.task);
+  }
+
+  #statusUpdate(status: TaskStatus): Event {
+    return { $case: "statusUpdate", value: { ...this.#ids(), status, metadata: undefined } };
+  }
+
+  #tell(event: Event): void {
+    this.#listener(this.task, ++this.#events, { payload: event });
   }
 
   #ids(): { taskId: string; contextId: string } {

@@ -1,6 +1,6 @@
 /**
  * `rpc` and `rpc-task`: A2A SendMessage over NATS with its audit on, beside plain NATS request-reply.
- * Two processes and a real nats-server, all fresh for each run. After a run every envelope must be in
+ * `rpc-async` and `rpc-strict`: the same beside itself with its audit thrown away. Two processes and a real nats-server, all fresh for each run. After a run every envelope must be in
  * the AUDIT stream, from both ends.
  */
 import { z } from "zod";
@@ -33,6 +33,8 @@ const METRICS = [
 
 /** Reports of one round trip: request and response, from both ends. */
 const REPORTS_PER_CALL = 4;
+/** A task's changes, from the agent: as it is created, its artifact, its end. */
+const EVENTS_PER_TASK = 3;
 
 const START_TIMEOUT_MS = 20_000;
 const RUN_TIMEOUT_MS = 180_000;
@@ -40,9 +42,20 @@ const END_TIMEOUT_MS = 90_000;
 
 export async function benchRpc(context: BenchContext, load: Load = LOAD): Promise<Figure[]> {
   const side = (name: Side) => () => runSide(name, load, context);
-  const sides = { raw: side("raw"), message: side("message"), task: side("task") };
-  const { raw, message, task } = await runRounds("rpc", sides, context);
-  return [...figuresOf("rpc", METRICS, message, raw), ...figuresOf("rpc-task", METRICS, task, raw)];
+  const sides = {
+    raw: side("raw"),
+    off: side("off"),
+    message: side("message"),
+    strict: side("strict"),
+    task: side("task"),
+  };
+  const { raw, off, message, strict, task } = await runRounds("rpc", sides, context);
+  return [
+    ...figuresOf("rpc", METRICS, message, raw),
+    ...figuresOf("rpc-task", METRICS, task, raw),
+    ...figuresOf("rpc-async", METRICS, message, off),
+    ...figuresOf("rpc-strict", METRICS, strict, off),
+  ];
 }
 
 /** One run of one side. Throws when an answer or an envelope is missing. */
@@ -60,8 +73,8 @@ export async function runSide(side: Side, load: Load, context: BenchContext): Pr
   const { run } = atClient;
   const expected = workOf(load);
   checkWork(`rpc: ${side}`, run, expected);
-  if (side !== "raw") {
-    await checkAudit(url, expected.answered, atClient.reported + atServer.reported, signal);
+  if (side !== "raw" && side !== "off") {
+    await checkAudit(url, side, expected.answered, atClient.reported + atServer.reported, signal);
   }
   // Of both processes, the audit and its end included; nats-server's is not in it.
   const cpu = (atClient.cpuMicros + atServer.cpuMicros) / expected.answered;
@@ -71,16 +84,21 @@ export async function runSide(side: Side, load: Load, context: BenchContext): Pr
 /** Throws INCOMPLETE unless both ends' reports of every call are stored, each once. */
 async function checkAudit(
   url: string,
+  side: "message" | "strict" | "task",
   calls: number,
   reported: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const mesh = await openMesh("bench-auditor", url);
+  const mesh = await openMesh("bench-auditor", url, side);
   try {
-    const { records, envelopes, halfReported, malformedPacks } = await tallyOf(mesh, signal);
-    const expected = REPORTS_PER_CALL * calls;
+    const { records, events, envelopes, halfReported, malformedPacks } = await tallyOf(
+      mesh,
+      signal,
+    );
+    const eventsExpected = side === "task" ? EVENTS_PER_TASK * calls : 0;
+    const expected = REPORTS_PER_CALL * calls + eventsExpected;
     const isWhole = records === expected && reported === expected && envelopes === 2 * calls;
-    if (isWhole && halfReported === 0 && malformedPacks === 0) return;
+    if (isWhole && events === eventsExpected && halfReported === 0 && malformedPacks === 0) return;
     throw new PetrelError(
       "INCOMPLETE",
       `rpc: of ${expected} reports ${reported} were made and ${records} are stored: ${envelopes} envelopes, ${halfReported} from one end only`,
@@ -93,13 +111,16 @@ async function checkAudit(
 
 async function tallyOf(mesh: Mesh, signal: AbortSignal) {
   let records = 0;
+  let events = 0;
+  /** A task's changes are reported by one end alone: they are no envelopes. */
   async function* counted(entries: AsyncIterable<AuditEntry>) {
     for await (const entry of entries) {
       if (entry.kind === "record") records++;
-      yield entry;
+      if (entry.kind === "record" && entry.record.kind === "task") events++;
+      else yield entry;
     }
   }
   const entries = readAudit({ js: mesh.js, jsm: mesh.jsm, follow: false, signal });
   const tally = await tallyAudit(counted(entries));
-  return { ...tally, records };
+  return { ...tally, records, events };
 }

@@ -1,4 +1,4 @@
-/** The three ways to have a text echoed over NATS, each with its server's and its client's half. */
+/** The ways to have a text echoed over NATS, each with its server's and its client's half. */
 import { type Message, SendMessageRequest, type Task } from "@a2a-js/sdk";
 import { connect } from "nats";
 import { z } from "zod";
@@ -6,9 +6,13 @@ import { type AgentDefinition, Mesh } from "../../a2a/mod.ts";
 import { makeLogger, newId, PetrelError } from "../../core/mod.ts";
 import type { Echo } from "./load.ts";
 
-export const Side = z.enum(["raw", "message", "task"]);
-/** Plain request-reply; SendMessage answered by a message; SendMessage answered by a stored task. */
+export const Side = z.enum(["raw", "off", "message", "strict", "task"]);
+/**
+ * Plain request-reply; SendMessage answered by a message, its audit thrown away, as users run it (async),
+ * and strict; SendMessage answered by a stored task.
+ */
 export type Side = z.infer<typeof Side>;
+type AgentSide = Exclude<Side, "raw">;
 
 /** What a process reported to the audit, once all of it is stored. */
 export const Reported = z.object({ reported: z.number() });
@@ -22,7 +26,7 @@ const DRAIN_TIMEOUT_MS = 60_000;
 export type Stop = () => Promise<Reported>;
 
 export function serve(side: Side, url: string): Promise<Stop> {
-  return side === "raw" ? serveRaw(url) : serveAgent(agentOf(side), url);
+  return side === "raw" ? serveRaw(url) : serveAgent(side, url);
 }
 
 export function openEcho(side: Side, url: string): Promise<{ echo: Echo; stop: Stop }> {
@@ -51,32 +55,30 @@ async function openRaw(url: string): Promise<{ echo: Echo; stop: Stop }> {
   };
 }
 
-function agentOf(side: "message" | "task"): AgentDefinition {
+function agentOf(side: AgentSide): AgentDefinition {
   return {
     name: `bench-${side}`,
     description: "Answers with the text it was sent.",
     version: "1.0.0",
     skills: [{ id: "echo", name: "Echo", description: "Says it again.", tags: ["bench"] }],
-    messageOnly: side === "message",
+    messageOnly: side !== "task",
     run: async (turn) => {
-      if (side === "message") return { kind: "message", text: turn.text };
+      if (side !== "task") return { kind: "message", text: turn.text };
       turn.artifact("echo", { text: turn.text });
       return { kind: "completed", text: "done" };
     },
   };
 }
 
-async function serveAgent(agent: AgentDefinition, url: string): Promise<Stop> {
-  const mesh = await openMesh(`${agent.name}-host`, url);
+async function serveAgent(side: AgentSide, url: string): Promise<Stop> {
+  const agent = agentOf(side);
+  const mesh = await openMesh(agent.name, url, side);
   await mesh.serve(agent);
   return () => stopMesh(mesh);
 }
 
-async function openAgent(
-  side: "message" | "task",
-  url: string,
-): Promise<{ echo: Echo; stop: Stop }> {
-  const mesh = await openMesh("bench-caller", url);
+async function openAgent(side: AgentSide, url: string): Promise<{ echo: Echo; stop: Stop }> {
+  const mesh = await openMesh("bench-caller", url, side);
   const transport = mesh.transport(agentOf(side).name);
   return {
     echo: async (text) => textOf(await transport.sendMessage(requestOf(text))),
@@ -85,8 +87,19 @@ async function openAgent(
 }
 
 /** Shows warnings only: a publish of the audit that had to be repeated belongs into the picture. */
-export function openMesh(name: string, url: string): Promise<Mesh> {
-  return Mesh.open({ servers: [url], name, log: makeLogger({ level: "warn" }) });
+export async function openMesh(name: string, url: string, side: AgentSide): Promise<Mesh> {
+  const mesh = await Mesh.open({
+    servers: [url],
+    name,
+    log: makeLogger({ level: "warn" }),
+    auditMode: side === "strict" ? "strict" : "async",
+  });
+  if (side === "off") {
+    // Petrel has no such switch. Records are still made; what becomes of them is not measured.
+    mesh.outbox.report = () => undefined;
+    mesh.outbox.reportBefore = () => undefined;
+  }
+  return mesh;
 }
 
 async function stopMesh(mesh: Mesh): Promise<Reported> {

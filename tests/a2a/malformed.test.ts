@@ -111,10 +111,28 @@ test("a caller whose name is no name is answered, and its report can be read", a
   expect(answer.json<{ error: { code: number } }>().error.code).toBe(-32600);
   await mesh.outbox.drain(5_000);
   const last = await mesh.jsm.streams.getMessage("AUDIT", {
-    last_by_subj: `audit.host.${mesh.instance}`,
+    last_by_subj: `audit.host.${mesh.instance}.0`,
   });
   expect(unpackRecords(last?.data ?? new Uint8Array()).at(-1)?.caller).toBe("unnamed");
 });
+
+test.each(["two words", "ünïcode", "x".repeat(129), "a/b", '","side":"caller'])(
+  "an envelope id that is none (%p) is replaced, and never stands in a record",
+  async (id) => {
+    const given = headers();
+    for (const name of ["a2a-envelope", "a2a-shard"]) given.set(name, id);
+    await mesh.nc.request("a2a.v1.rpc.echo.stranger.SendMessage", "{}", {
+      timeout: 5_000,
+      headers: given,
+    });
+    await mesh.outbox.drain(5_000);
+    const last = await mesh.jsm.streams.getMessage("AUDIT", {
+      last_by_subj: `audit.host.${mesh.instance}.0`,
+    });
+    const ids = unpackRecords(last?.data ?? new Uint8Array()).map((record) => record.id);
+    expect(ids.at(-1)).toMatch(/^[0-9a-f-]{36}\.r$/);
+  },
+);
 
 test("junk on every other subject and key changes nothing", async () => {
   const junk = new Uint8Array([0xff, 0x00, 0x7b]);

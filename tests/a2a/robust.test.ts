@@ -65,7 +65,7 @@ describe("an agent that answers what nobody can read", () => {
 });
 
 async function lastRecord(mesh: Mesh): Promise<AuditRecord> {
-  const subject = `audit.${mesh.name}.${mesh.instance}`;
+  const subject = `audit.${mesh.name}.${mesh.instance}.0`;
   const last = await mesh.jsm.streams.getMessage(AUDIT_STREAM, { last_by_subj: subject });
   const record = unpackRecords(last?.data ?? new Uint8Array()).at(-1);
   if (!record) throw new Error("nothing was audited");
@@ -157,6 +157,7 @@ describe("a write of a task that is lost", () => {
       card: cardOf(agent, nats.url),
       clock: systemClock,
       log: silentLogger,
+      onEvent: () => undefined,
       store: new TaskStore(withFaults(kv, faultsOf(kv)), agent.name, client.instance),
       cancelElsewhere: async () => false,
     });
@@ -171,7 +172,9 @@ describe("a write of a task that is lost", () => {
       user: { isAuthenticated: true, userName: "client" },
     });
     attachCall(made, {
+      method: "SendMessage",
       caller: "client",
+      shardKey: "any",
       envelopeId: newId(),
       trace: newTrace(),
       deadlineMs: systemClock.nowMs() + 10_000,

@@ -52,7 +52,7 @@ function expectMeasured(figures: readonly Figure[]): void {
 }
 
 test(
-  "rpc: all three ways answer every call, and all envelopes are stored",
+  "rpc: every way answers every call, and all envelopes are stored",
   async () => {
     const figures = await benchRpc(context, load);
     expect(names(figures)).toEqual([
@@ -64,6 +64,14 @@ test(
       "rpc-task p99",
       "rpc-task throughput",
       "rpc-task cpu",
+      "rpc-async p50",
+      "rpc-async p99",
+      "rpc-async throughput",
+      "rpc-async cpu",
+      "rpc-strict p50",
+      "rpc-strict p99",
+      "rpc-strict throughput",
+      "rpc-strict cpu",
     ]);
     expectMeasured(figures);
     const { work } = await runSide("message", load, context);
