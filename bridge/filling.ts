@@ -86,14 +86,12 @@ export class Filling {
   /** Waits until it holds, at most `ms`. */
   async #until(holds: () => boolean, ms: number, signal: AbortSignal): Promise<void> {
     const done = new AbortController();
-    let isOver = false;
-    const end = () => {
-      isOver = true;
-    };
-    const over = this.#options.clock.sleep(ms, AbortSignal.any([signal, done.signal]));
-    const late = over.then(end, end);
+    const over = new AbortController();
+    const end = () => over.abort();
+    const asleep = this.#options.clock.sleep(ms, AbortSignal.any([signal, done.signal]));
+    const late = asleep.then(end, end);
     try {
-      while (!holds() && !isOver) await Promise.race([late, this.#change(signal)]);
+      while (!holds() && !over.signal.aborted) await Promise.race([late, this.#change(signal)]);
       signal.throwIfAborted();
     } finally {
       done.abort();

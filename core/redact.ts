@@ -20,12 +20,12 @@ export interface Redactor {
   /** Rules and key, such as `petrel-redact/2+k1`: equal versions give equal tokens to equal secrets. */
   readonly version: string;
   /** `text` with a token in the place of every secret. Redacting twice is redacting once. */
-  redact(text: string): string;
+  readonly redact: (text: string) => string;
   /**
    * As `redact`, for a JSON body: what was JSON stays JSON of the same shape, escapes are read, a
    * number that is a secret becomes a string. What is no JSON is redacted as text.
    */
-  redactJson(text: string): string;
+  readonly redactJson: (text: string) => string;
 }
 
 const KEY_BYTES_MIN = 32;

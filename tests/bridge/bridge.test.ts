@@ -1,7 +1,7 @@
 /** The bridge between a real JetStream and a Kafka that fails as planned: once, in order, or refused. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { headers } from "@nats-io/nats-core";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { AuditAccess, packRecords } from "../../a2a/mod.ts";
 import { decodeLedger } from "../../bridge/ledger.ts";
 import {

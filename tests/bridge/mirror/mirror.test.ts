@@ -1,6 +1,6 @@
 /** The mirror: what it makes of reports, packs, holes, lies and time. */
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { AuditRecord } from "../../../a2a/mod.ts";
 import type { Fact } from "../../../bridge/mirror/fact.ts";
 import { Mirror } from "../../../bridge/mirror/mirror.ts";
