@@ -63,9 +63,9 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   stack.defer(() => team.stop());
   output.line(headline(world, team, trail));
   const results = await investigateAll(world, team, signal);
-  const isRight = await summarise(results, team, output, startedMs, signal);
+  const isNamed = await summarise(results, team, output, startedMs, signal);
   const isProven = trail && bridge ? await trail.show(bridge, output, signal) : true;
-  const ok = isRight && isProven;
+  const ok = isNamed && isProven;
   if (values.stay) await stay(world, trail, output, signal);
   else
     output.line(

@@ -1,6 +1,6 @@
 /** The bridge between a real JetStream and a Kafka that fails as planned: once, in order, or refused. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { headers } from "@nats-io/nats-core";
+import { headers as makeHeaders } from "@nats-io/nats-core";
 import * as fc from "fast-check";
 import { AuditAccess, packRecords } from "../../a2a/mod.ts";
 import { decodeLedger } from "../../bridge/ledger.ts";
@@ -48,7 +48,7 @@ afterEach(async () => {
 
 /** Stores a pack of one sender with these ids, reported by the caller. */
 async function publish(...ids: readonly string[]): Promise<void> {
-  const header = headers();
+  const header = makeHeaders();
   header.set("petrel-pack", `1 s ${++pack} ${(reported += ids.length)} 0 open`);
   const data = packRecords(ids.map((id) => record({ id, kind: "request" })));
   await access.js.publish("audit.sre.i.0", data, { headers: header });

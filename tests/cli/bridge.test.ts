@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect } from "bun:test";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { headers } from "@nats-io/nats-core";
+import { headers as makeHeaders } from "@nats-io/nats-core";
 import { AuditAccess, type AuditRecord, packRecords } from "../../a2a/mod.ts";
 import {
   decodeRecord,
@@ -100,7 +100,7 @@ class Lane {
   }
 
   async sendRaw(data: Uint8Array, count: number, pack?: string): Promise<number> {
-    const header = headers();
+    const header = makeHeaders();
     this.#reported += count;
     header.set("petrel-pack", pack ?? `1 s${this.shard} ${++this.#pack} ${this.#reported} 0 open`);
     const subject = `audit.${this.reporter}.i1.${this.shard}`;
