@@ -12,8 +12,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { BunPlugin } from "bun";
 
-/** LangChain and the MCP SDK, with all they import; no agent needs them to start. */
-const RARE = ["@langchain/openai", "./mcp/server/sdk.ts"];
+/** LangChain, the MCP SDK and kafkajs, with all they import; no agent needs them to start. */
+const RARE = ["@langchain/openai", "./mcp/server/sdk.ts", "./bridge/kafka/kafkajs-parts.ts"];
 const ROOT = resolve(import.meta.dir, "..");
 const ENTRY = join(ROOT, "cli/main.ts");
 const OUTPUT = join(ROOT, "dist/petrel");

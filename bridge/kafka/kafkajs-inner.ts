@@ -128,20 +128,16 @@ export interface KafkajsInner {
 type ClusterClass = new (
   options: ClusterOptions & { allowAutoTopicCreation: boolean; maxInFlightRequests: number | null },
 ) => InnerCluster & { readonly connectionPoolBuilder: PoolBuilder };
-type MakeAdmin = (options: object) => Admin;
-type EmitterClass = new () => object;
+interface Parts {
+  readonly Cluster: ClusterClass;
+  readonly makeAdmin: (options: object) => Admin;
+  readonly Emitter: new () => object;
+}
 
 /** Loads kafkajs; nothing else of ours does, so that who does not use Kafka does not pay for it. */
 export async function loadKafkajs(): Promise<KafkajsInner> {
-  // @ts-expect-error kafkajs has no types below its entry
-  const cluster = await import("kafkajs/src/cluster/index.js");
-  // @ts-expect-error kafkajs has no types below its entry
-  const admin = await import("kafkajs/src/admin/index.js");
-  // @ts-expect-error kafkajs has no types below its entry
-  const emitter = await import("kafkajs/src/instrumentation/emitter.js");
-  const Cluster: ClusterClass = cluster.default;
-  const makeAdmin: MakeAdmin = admin.default;
-  const Emitter: EmitterClass = emitter.default;
+  const parts: Parts = await import("./kafkajs-parts.ts");
+  const { Cluster, makeAdmin, Emitter } = parts;
   return {
     makeCluster(options) {
       // A connection's requests overlap; what must not, ours or not, is seen to by who sends.

@@ -40,6 +40,8 @@ const MESSAGE_BYTES_DEFAULT = 1_048_588;
 const OVERHEAD_BYTES = 65_536;
 const PATIENCE_MS = 30_000;
 const RETRY = { firstMs: 100, capMs: 1_000, attemptsMax: 1_000 };
+/** kafkajs's `ConfigResourceTypes.TOPIC`, which importing would load it for. */
+const TOPIC_RESOURCE = 2;
 const FOR_EVER = -1;
 /** What a reader of ours can undo. */
 const CODECS_READ = new Set(["producer", "uncompressed", "gzip", "zstd"]);
@@ -152,10 +154,9 @@ async function check(admin: Admin, spec: TopicSpec): Promise<readonly string[]> 
 }
 
 async function settingsOf(admin: Admin, topic: string): Promise<Settings> {
-  const { ConfigResourceTypes } = await import("kafkajs");
   const { resources } = await asked("describing the configuration of", topic, () =>
     admin.describeConfigs({
-      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: [...CHECKED] }],
+      resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: [...CHECKED] }],
       includeSynonyms: false,
     }),
   );
