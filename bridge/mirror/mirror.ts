@@ -3,11 +3,12 @@
  * random number, so the same stream gives the same facts after any crash; time is the stream's own.
  */
 import {
-  type AuditRecord,
+  type PackedRecord,
   type PackHeader,
   parsePackHeader,
   reporterOf,
-  unpack,
+  unpackBytes,
+  withText,
 } from "../../a2a/mod.ts";
 import { messageOf } from "../../core/mod.ts";
 import type { AuditMessage } from "../reader.ts";
@@ -26,7 +27,10 @@ export interface MirrorOptions {
   readonly isWhole: boolean;
 }
 
-/** Stream time between two looks at what has grown old. */
+/**
+ * What has grown old is looked for once a second of stream time: of its whole seconds, so that a mirror
+ * that began elsewhere looks at the same messages.
+ */
 const LOOK_EVERY_MS = 1_000;
 const DIGEST_DIGITS = 32;
 
@@ -92,7 +96,7 @@ export class Mirror {
     this.#lookForHole(message);
     this.#takePack(message);
     this.#nextSeq = message.seq + 1;
-    if (this.#nowMs >= this.#lookedMs + LOOK_EVERY_MS) this.#lookForOld(message.seq);
+    if (tickOf(this.#nowMs) > tickOf(this.#lookedMs)) this.#lookForOld(message.seq);
     return this.#facts;
   }
 
@@ -115,15 +119,15 @@ export class Mirror {
     if (reporter === undefined) return this.#poison(seq, 0, subject, "no report's subject", data);
     const header = headerOf(message.pack);
     if (typeof header === "string") return this.#poison(seq, 0, subject, header, data);
-    const { records, malformed } = unpack(data);
+    const { records, malformed } = unpackBytes(data);
     const sender = `${reporter}.${header.sender}`;
     const held = records.length + (malformed ? 1 : 0);
     const accepted = this.#senders.accept(header, reporter, held, message.timeMs);
     if (accepted.isCopy) return;
     for (const hole of accepted.holes)
       this.#notice(seq, { kind: "gap", sender, reporter, ...hole });
-    for (const [index, record] of records.entries())
-      this.#takeRecord(message, reporter, index, record);
+    for (const [index, packed] of records.entries())
+      this.#takeRecord(message, reporter, index, packed);
     if (malformed) this.#poison(seq, records.length, subject, malformed.place, malformed.rest);
   }
 
@@ -131,34 +135,36 @@ export class Mirror {
     { seq, subject, timeMs }: AuditMessage,
     reporter: string,
     index: number,
-    record: AuditRecord,
+    packed: PackedRecord,
   ): void {
-    const claimed = record.side === "caller" ? record.caller : record.agent;
+    const { id, side, kind, caller, agent } = packed.meta;
+    const claimed = side === "caller" ? caller : agent;
     if (claimed !== reporter) {
       const reason = `reported by "${reporter}" in the name of "${claimed}"`;
-      this.#poison(seq, index, subject, reason, new TextEncoder().encode(record.body));
+      this.#poison(seq, index, subject, reason, packed.body);
       return;
     }
-    const report: Open = { side: record.side, digest: digestOf(record.body), seq, index, timeMs };
-    const isAlone = record.kind === "task" || record.kind === "alarm";
-    const match = this.#pairs.take(record.id, report, isAlone);
+    const report: Open = { side, digest: digestOf(packed.body), seq, index, timeMs };
+    const isAlone = kind === "task" || kind === "alarm";
+    const match = this.#pairs.take(id, report, isAlone);
+    // A second report that confirms the first is half of the stream, and never becomes text.
     if (match.kind === "new") {
       this.#facts.push({
         kind: "envelope",
         place: this.#place(seq, index),
         timeMs: this.#nowMs,
-        record,
+        record: withText(packed),
       });
     } else if (match.kind === "late") {
       this.#notice(seq, {
         kind: "confirmed",
-        id: record.id,
-        side: record.side,
+        id,
+        side,
         ...this.#firstOf(match.first),
       });
     } else if (match.kind === "conflict") {
       const { first } = this.#firstOf(match.first);
-      this.#notice(seq, { kind: "conflict", record, first });
+      this.#notice(seq, { kind: "conflict", record: withText(packed), first });
     }
   }
 
@@ -200,7 +206,7 @@ type Unplaced = Notice extends infer One
   : never;
 type Notice = Exclude<Fact, { kind: "envelope" | "poison" }>;
 
-function digestOf(body: string): string {
+function digestOf(body: Uint8Array): string {
   return Bun.SHA256.hash(body, "hex").slice(0, DIGEST_DIGITS);
 }
 
@@ -211,4 +217,8 @@ function headerOf(text: string | undefined): PackHeader | string {
   } catch (error) {
     return messageOf(error);
   }
+}
+
+function tickOf(ms: number): number {
+  return Math.floor(ms / LOOK_EVERY_MS);
 }

@@ -46,6 +46,7 @@ export class KafkaTrail {
   readonly #readers: PartitionReader[] = [];
   readonly #free: PartitionReader[] = [];
   readonly #offsets = new Map<string, readonly PartitionOffsets[]>();
+  #trees: Promise<readonly TreeOfShard[]> | undefined;
 
   constructor(options: KafkaTrailOptions) {
     this.#options = options;
@@ -58,6 +59,7 @@ export class KafkaTrail {
   async settleEnds(): Promise<void> {
     const { checkpointTopic, ledgerTopic, topics } = this.#options;
     this.#offsets.clear();
+    this.#trees = undefined;
     for (const topic of [checkpointTopic, ledgerTopic, ...topics]) await this.#offsetsOf(topic);
   }
 
@@ -105,7 +107,12 @@ export class KafkaTrail {
   }
 
   /** The trees in the ledger, in the order they were begun, shard after shard. */
-  async trees(): Promise<readonly TreeOfShard[]> {
+  trees(): Promise<readonly TreeOfShard[]> {
+    this.#trees ??= this.#readTrees();
+    return this.#trees;
+  }
+
+  async #readTrees(): Promise<readonly TreeOfShard[]> {
     const { ledgerTopic } = this.#options;
     const trees: TreeOfShard[] = [];
     const partitions = await this.#offsetsOf(ledgerTopic);

@@ -68,9 +68,15 @@ export class Selection {
       const isPart = kind === "task" || kind === "alarm" || call !== this.#id;
       if (isPart && envelopeOf(entry) === this.#id) this.#isEnvelope = true;
       else if (taskid === this.#id) this.#tasks.add(taskid);
-      else if (call !== this.#id) return;
+      else if (call !== this.#id && !this.#isAlarm(entry)) return;
     } else if (taskid !== this.#id) return;
     if (call !== undefined && kind !== "task") this.#calls.add(call);
+  }
+
+  /** An alarm's record may have a number of its own behind the alarm's id: `<alarm>:<record>`. */
+  #isAlarm(entry: TrailEntry): boolean {
+    const envelope = envelopeOf(entry) ?? "";
+    return kindOf(entry) === "alarm" && envelope.startsWith(`${this.#id}:`);
   }
 
   /** Second reading: whether a record belongs to what was asked for. */

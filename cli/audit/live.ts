@@ -71,9 +71,9 @@ export function printOutcome(outcome: LiveOutcome): void {
     return printLine(colour("yellow", words));
   }
   if (outcome.outcome === "same") return printLine(colour("green", `  live  the same as ${live}`));
-  printLine(
-    colour("red", `  live  differs from ${live} in ${count(differences.length + leftOut)} places`),
-  );
+  const places = differences.length + leftOut;
+  const words = `${count(places)} ${places === 1 ? "place" : "places"}`;
+  printLine(colour("red", `  live  differs from ${live} in ${words}`));
   const rows = differences.map(({ path, ours, theirs }) => [
     `    ${oneLine(path || "(the task)", 100)}`,
     `log ${jsonWords(ours)}`,

@@ -5,9 +5,9 @@ const EVERY = 2_000;
 
 export interface Progress {
   /** Told often; shown now and then. */
-  at(done: number): void;
+  readonly at: (done: number) => void;
   /** Takes the line away. */
-  end(): void;
+  readonly end: () => void;
 }
 
 export function progress(what: string): Progress {

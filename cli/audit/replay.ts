@@ -93,9 +93,10 @@ function printJson(
   states: readonly TaskState[],
   live: readonly LiveOutcome[],
 ): void {
-  const tasks = states.map(({ inner: _, task, ...state }) => ({
+  const tasks = states.map((state) => ({
     ...state,
-    task: task && taskJson(task),
+    inner: undefined,
+    task: state.task && taskJson(state.task),
     live: live.find(({ taskId }) => taskId === state.taskId),
   }));
   const envelopes = query.kind === "context" ? { envelopes: entries } : {};

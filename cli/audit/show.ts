@@ -69,7 +69,12 @@ function printOne(entry: TrailEntry, all: readonly TrailEntry[]): void {
       "what",
       `${kindOf(entry)} of ${oneLine(extensions.method ?? "", 60)} · ${oneLine(event.type, 80)}`,
     ],
-    ["who", `${extensions.caller ?? "?"} asked ${extensions.agent ?? "?"}`],
+    [
+      "who",
+      kindOf(entry) === "alarm"
+        ? `raised by ${extensions.agent ?? "?"}`
+        : `${extensions.caller ?? "?"} asked ${extensions.agent ?? "?"}`,
+    ],
     ["when", `${timeWords(event.timeMs)} by the reporter's clock`],
     ["stored", `${extensions.streamtime ?? "?"} in JetStream`],
     ...optional("result", extensions.outcome),

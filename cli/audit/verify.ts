@@ -131,24 +131,35 @@ async function withoutStrangers(
   signal: AbortSignal,
 ): Promise<VerifyReport> {
   const { beyond, size, findings, counts } = report;
-  for (let attempt = 0; beyond > 0; attempt++) {
+  if (beyond === 0) return report;
+  const grown = await grownBy(beyond, size, trail, { tree, shard }, signal);
+  if (grown >= beyond) return report;
+  const message = `${beyond - grown} records claim leaves beyond the ledger's end at ${size}`;
+  const finding: Finding = { kind: "added", leaf: size, message };
+  return {
+    ...report,
+    isIntact: false,
+    findings: [...findings, finding],
+    counts: { ...counts, added: (counts.added ?? 0) + 1 },
+  };
+}
+
+/** By how many leaves the ledger has grown beyond `size`, waiting a while until it is `wanted`. */
+async function grownBy(
+  wanted: number,
+  size: number,
+  trail: KafkaTrail,
+  { tree, shard }: TreeOfShard,
+  signal: AbortSignal,
+): Promise<number> {
+  let grown = 0;
+  for (let attempt = 0; attempt < STRANGERS_ATTEMPTS; attempt++) {
     const last = await trail.lastLedger(shard);
-    const grown = last?.tree === tree ? last.size - size : 0;
-    if (grown >= beyond) break;
-    if (attempt < STRANGERS_ATTEMPTS) {
-      await systemClock.sleep(STRANGERS_WAIT_MS, signal);
-      continue;
-    }
-    const message = `${beyond - grown} records claim leaves beyond the ledger's end at ${size}`;
-    const finding: Finding = { kind: "added", leaf: size, message };
-    return {
-      ...report,
-      isIntact: false,
-      findings: [...findings, finding],
-      counts: { ...counts, added: (counts.added ?? 0) + 1 },
-    };
+    grown = last?.tree === tree ? last.size - size : 0;
+    if (grown >= wanted) break;
+    await systemClock.sleep(STRANGERS_WAIT_MS, signal);
   }
-  return report;
+  return grown;
 }
 
 async function replayOf(

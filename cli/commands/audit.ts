@@ -3,7 +3,19 @@
 import { verbOf } from "../audit/words.ts";
 import type { CommandModule } from "../commands.ts";
 
-const VERBS = {
+const VERBS = [
+  "tail",
+  "tally",
+  "show",
+  "replay",
+  "verify",
+  "proof",
+  "gaps",
+  "export",
+  "keys",
+] as const;
+
+const LOAD: Readonly<Record<(typeof VERBS)[number], () => Promise<CommandModule>>> = {
   tail: () => import("../audit/tail.ts"),
   tally: () => import("../audit/tally.ts"),
   show: () => import("../audit/show.ts"),
@@ -13,11 +25,10 @@ const VERBS = {
   gaps: () => import("../audit/gaps.ts"),
   export: () => import("../audit/export.ts"),
   keys: () => import("../audit/keys.ts"),
-} as const satisfies Record<string, () => Promise<CommandModule>>;
-
-const NAMES = Object.keys(VERBS) as (keyof typeof VERBS)[];
+};
 
 export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
-  const { run: runVerb } = await VERBS[verbOf(argv, "petrel audit", NAMES)]();
+  const verb = verbOf(argv, "petrel audit", VERBS);
+  const { run: runVerb } = await LOAD[verb]();
   return runVerb(argv.slice(1), signal);
 }

@@ -76,8 +76,8 @@ export function chunk(
 
 export function begun(taskId: string, text = "hello"): object {
   const message = { messageId: "m1", role: "ROLE_USER", parts: [{ text }], taskId };
-  const status = { state: "TASK_STATE_WORKING" };
-  return { task: { id: taskId, contextId: "c1", status, history: [message] } };
+  const working = { state: "TASK_STATE_WORKING" };
+  return { task: { id: taskId, contextId: "c1", status: working, history: [message] } };
 }
 
 export function answer(result: unknown): object {
