@@ -92,6 +92,8 @@ export const Bridge = z.strictObject({
       every: Duration.default(10_000),
       /** Ed25519 private key; without it the ledger is written, and nothing signed. */
       key_file: Path.optional(),
+      /** The public keys, for the commands that verify. */
+      keyring_file: Path.optional(),
       /** Appended to: the same checkpoints, outside Kafka. */
       file: Path.optional(),
       webhook: z

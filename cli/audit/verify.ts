@@ -53,7 +53,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   const { values } = readArgs(argv, OPTIONS);
   const shard = values.shard === undefined ? undefined : numberOf(values.shard, "--shard");
   const config = configFrom(values);
-  const verifiers = await loadVerifiers(values.keys ?? []);
+  const verifiers = await loadVerifiers(keyringsOf(config, values.keys));
   const trail = await openKafka(config, signal);
   try {
     await trail.settleEnds();
@@ -75,6 +75,12 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   } finally {
     await trail.close();
   }
+}
+
+/** The keyrings that were named, else the configuration's. */
+function keyringsOf({ bridge }: Config, named: readonly string[] | undefined): readonly string[] {
+  const { keyring_file: file } = bridge.checkpoint;
+  return named ?? (file === undefined ? [] : [file]);
 }
 
 function nothingToVerify(shard: number | undefined): PetrelError {

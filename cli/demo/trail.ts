@@ -68,7 +68,9 @@ export async function startTrail(options: {
     nats: { servers: base.nats.servers },
     kafka: { brokers: kafka.brokers },
     audit: { outbox_dir: base.audit.outbox_dir, redaction: { key_file: redactionKey } },
-    bridge: { checkpoint: { every: "1s", key_file: keyFile, file: checkpoints } },
+    bridge: {
+      checkpoint: { every: "1s", key_file: keyFile, keyring_file: keyring, file: checkpoints },
+    },
   };
   const text = JSON.stringify(settings, undefined, 2);
   await writeFile(configFile, text);
