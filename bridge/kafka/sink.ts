@@ -9,7 +9,7 @@
  * opens another, whose first act aborts what this one left open.
  */
 import { type Clock, type Logger, PetrelError, silentLogger, systemClock } from "../../core/mod.ts";
-import { type Compression, encodeBatch } from "./batch-write.ts";
+import { type Compression, encodeBatch, reuseBatch } from "./batch-write.ts";
 import type { KafkaClient } from "./client.ts";
 import type { KafkaCluster } from "./cluster.ts";
 import { CONCURRENT_TRANSACTIONS, errorOfCode, kafkaCodeOf, kafkaError } from "./errors.ts";
@@ -122,8 +122,28 @@ export class KafkaSink {
     }
   }
 
-  /** InitProducerId with a transactional id is the fence, and ends what is open (KIP-98). */
+  /**
+   * InitProducerId with a transactional id is the fence, and ends what the coordinator knows to be open (KIP-98).
+   * A coordinator that is killed and restarted has been seen to take a transaction for ended whose markers it
+   * had not written: its records stood undecided, behind the ledger a reader finds, and the next commit would
+   * have made them visible beside their repetition. So every partition is given a marker that aborts whatever
+   * is undecided there, and the second InitProducerId waits until they are written.
+   */
   async #fence(signal: AbortSignal): Promise<void> {
+    await this.#initProducer(signal);
+    const lanes = [...this.#options.topics].flatMap(([topic, count]) =>
+      Array.from({ length: count }, (_, partition) => ({ topic, partition })),
+    );
+    // A marker is only written where there is a leader to write it.
+    for (const { topic, partition } of lanes) {
+      await this.#cluster.leaderOf(topic, partition, signal);
+    }
+    await this.#begin(lanes, signal);
+    await this.#end(false, signal);
+    await this.#initProducer(signal);
+  }
+
+  async #initProducer(signal: AbortSignal): Promise<void> {
     const { transactionalId } = this.#options;
     const doing = { doing: "fencing", transactionalId };
     const request = { transactionalId, transactionTimeout: this.#transactionTimeoutMs };
@@ -175,7 +195,10 @@ export class KafkaSink {
     await this.#cluster.close();
   }
 
-  async #begin(lanes: readonly Lane[], signal: AbortSignal): Promise<void> {
+  async #begin(
+    lanes: readonly Pick<Lane, "topic" | "partition">[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const { transactionalId } = this.#options;
     const doing = { doing: "beginning a transaction", transactionalId };
     const request = addPartitions({
@@ -236,6 +259,7 @@ export class KafkaSink {
       from += count;
       receipt.sends++;
       receipt.bytes += batch.length;
+      reuseBatch(batch);
     }
   }
 

@@ -173,10 +173,7 @@ describe("over TLS", () => {
 
 describe("an ACL that does not allow it", () => {
   test("names the topic that may not be written to", async () => {
-    const sink = sinkOf(await signedIn(), "shut");
-    await sink.open(signal);
-    const batch = { records: recordsOf("shut", 0, 3), ledger: ledgerOf("ledger", 9) };
-    const error = await refusal(sink.commit(batch, signal));
+    const error = await refusal(sinkOf(await signedIn(), "shut").open(signal));
     expect(error.code).toBe("UNAUTHENTICATED");
     expect(error.message).toContain("shut");
     expect(error.message).toContain("TOPIC_AUTHORIZATION_FAILED");
