@@ -16,7 +16,7 @@ import { encodeLedger } from "./ledger.ts";
 import type { Fact } from "./mirror/fact.ts";
 import { readMessages } from "./reader.ts";
 import type { Recorder } from "./recorder.ts";
-import { type Resumed, type ResumeOptions, resume } from "./resume.ts";
+import { type Resumed, type ResumeOptions, resume, type Written } from "./resume.ts";
 import type { Status } from "./status.ts";
 import type { BodyStore } from "./stores.ts";
 
@@ -155,7 +155,7 @@ async function pump(
 /** Batch to Kafka. What follows a commit never holds the next one up for long. */
 async function commitAll(
   options: BridgeOptions,
-  { treeName }: Resumed,
+  { treeName, written }: Resumed,
   filling: Filling,
   sink: Sink,
   signal: AbortSignal,
@@ -170,7 +170,8 @@ async function commitAll(
     await Promise.all(batch.bodies.map((body) => bodies.put(body, signal)));
     const extra = checkpoint ? [checkpoint.record] : [];
     const ledger = ledgerRecord(options, treeName, batch);
-    await sink.commit({ records: batch.records, ledger, extra }, signal);
+    const records = recordsOf(batch, written);
+    await sink.commit({ records, ledger, extra }, signal);
     status.committedBatch(batch);
     if (checkpoint) checkpoints.publish(checkpoint);
     for (const fact of batch.alarms) options.onAlarm(fact);
@@ -178,6 +179,14 @@ async function commitAll(
     savedMs = clock.nowMs();
     states.save(options.shard, batch.state);
   }
+}
+
+/** The batch's records, but for those a half-ended transaction has left in Kafka. */
+function recordsOf(
+  { records, first }: Batch,
+  written: Written | undefined,
+): readonly KafkaRecord[] {
+  return written && first <= written.upTo ? records.filter((one) => !written.has(one)) : records;
 }
 
 function ledgerRecord(

@@ -6,7 +6,7 @@
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
 import { AUDIT_STREAM } from "../a2a/mod.ts";
 import { type Clock, type Logger, messageOf, PetrelError } from "../core/mod.ts";
-import type { StoredRecord } from "./kafka/record.ts";
+import type { KafkaRecord, StoredRecord } from "./kafka/record.ts";
 import { decodeLedger, type LedgerEntry } from "./ledger.ts";
 import type { Fact } from "./mirror/fact.ts";
 import { Mirror, type MirrorOptions } from "./mirror/mirror.ts";
@@ -21,6 +21,18 @@ export interface Trail {
   lastLedger(shard: number, signal: AbortSignal): Promise<StoredRecord | undefined>;
   /** True when nothing was ever written: to the shard's ledger, and to the topics of the records. */
   isUntouched(shard: number, signal: AbortSignal): Promise<boolean>;
+  /**
+   * The records beyond the ledger's `size` that Kafka has nevertheless. A transaction is all or nothing, but
+   * a broker that is killed while it ends one may have ended it in some partitions only.
+   */
+  writtenAlready(tree: string, size: number, signal: AbortSignal): Promise<Written | undefined>;
+}
+
+/** Records that are in Kafka although the ledger does not know them. */
+export interface Written {
+  /** The last leaf among them. */
+  readonly upTo: number;
+  has(record: KafkaRecord): boolean;
 }
 
 export interface ResumeOptions {
@@ -45,6 +57,8 @@ export interface Resumed {
   readonly treeName: string;
   /** What the trail has to say of the start itself. */
   readonly facts: readonly Fact[];
+  /** What need not be written again. */
+  readonly written?: Written;
 }
 
 export async function resume(options: ResumeOptions): Promise<Resumed> {
@@ -64,10 +78,13 @@ export async function resume(options: ResumeOptions): Promise<Resumed> {
   const mirror = await mirrorAt(options, entry);
   const tree = new Tree(entry.size, entry.frontier);
   log.info("bridge.resumed", { shard, nextSeq: entry.nextSeq, tree: entry.tree, size: entry.size });
+  const written = await trail.writtenAlready(entry.tree, entry.size, signal);
+  if (written) log.warn("bridge.half_committed", { shard, size: entry.size, upTo: written.upTo });
   return {
     mirror,
     tree,
     treeName: entry.tree,
+    ...(written === undefined ? {} : { written }),
     facts: goneBefore(options, entry.nextSeq, state.first_seq),
   };
 }

@@ -1,5 +1,7 @@
 /** What a bridge's start asks of Kafka. */
-import type { KafkaReader } from "./kafka/reader.ts";
+import { partitionOf } from "./kafka/partition.ts";
+import type { KafkaReader, PartitionOffsets } from "./kafka/reader.ts";
+import { leafIndexOf, TREE_HEADER } from "./kafka/record.ts";
 import { type TopicOptions, topicsOf } from "./records/topics.ts";
 import type { Trail } from "./resume.ts";
 
@@ -22,7 +24,51 @@ export function kafkaTrail(reader: KafkaReader, topics: TopicOptions, shards: nu
         if (await wasWritten(reader, topic, signal)) return false;
       return true;
     },
+    writtenAlready: async (tree, size, signal) => {
+      const last = new Map<string, number>();
+      const partitions = new Map<string, number>();
+      for (const topic of topicsOf(topics)) {
+        const offsets = await reader.offsetsOf(topic, signal);
+        partitions.set(topic, offsets.length);
+        for (const one of offsets) {
+          const leaf = await lastLeafOf(reader, tree, topic, one, signal);
+          if (leaf !== undefined && leaf >= size) last.set(`${topic}/${one.partition}`, leaf);
+        }
+      }
+      if (last.size === 0) return undefined;
+      return {
+        upTo: Math.max(...last.values()),
+        has: ({ topic, key, ...record }) => {
+          const partition = partitionOf(key, partitions.get(topic) ?? 1);
+          const leaf = leafIndexOf(record);
+          return leaf !== undefined && leaf <= (last.get(`${topic}/${partition}`) ?? -1);
+        },
+      };
+    },
   };
+}
+
+/** Steps back from a partition's end: with several shards the records of others may stand behind. */
+const STEPS_BACK = [4, 100, 2_500, 60_000];
+
+/** The index of the last leaf of `tree` in a partition; undefined when there is none near its end. */
+async function lastLeafOf(
+  reader: KafkaReader,
+  tree: string,
+  topic: string,
+  { partition, earliest, latest }: PartitionOffsets,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  for (const step of STEPS_BACK) {
+    const fromOffset = Math.max(earliest, latest - step);
+    let found: number | undefined;
+    const range = { topic, partition, fromOffset, to: "end", signal } as const;
+    if (fromOffset < latest)
+      for await (const record of reader.readPartition(range))
+        if (record.headers[TREE_HEADER] === tree) found = leafIndexOf(record);
+    if (found !== undefined || fromOffset === earliest) return found;
+  }
+  return undefined;
 }
 
 /**

@@ -4,7 +4,8 @@ import { type KafkaRecord, type StoredRecord, sequenceText } from "../../bridge/
 import type { Recorder, Sink, Trail } from "../../bridge/mod.ts";
 import { PetrelError } from "../../core/mod.ts";
 
-export type Fault = "before" | "after" | undefined;
+/** Before the commit, after it, or in its midst: some of its records are there, and the ledger is not. */
+export type Fault = "before" | "after" | "half" | undefined;
 
 export class MemoryKafka {
   readonly records: KafkaRecord[] = [];
@@ -27,6 +28,10 @@ export class MemoryKafka {
         if (epoch !== this.#epoch) throw new PetrelError("CONFLICT", "fenced");
         const fault = this.faults.shift();
         if (fault === "before") throw new PetrelError("UNAVAILABLE", "lost on the way");
+        if (fault === "half") {
+          this.records.push(...batch.records.slice(0, Math.ceil(batch.records.length / 2)));
+          throw new PetrelError("UNAVAILABLE", "the broker was killed");
+        }
         this.records.push(...batch.records);
         this.checkpoints.push(...(batch.extra ?? []));
         this.ledger.push({ ...batch.ledger, offset: this.ledger.length });
@@ -39,6 +44,11 @@ export class MemoryKafka {
   readonly trail: Trail = {
     lastLedger: async () => this.ledger.at(-1),
     isUntouched: async () => this.ledger.length + this.records.length === 0,
+    writtenAlready: async (_tree, size) => {
+      const upTo = this.records.length - 1;
+      if (upTo < size) return undefined;
+      return { upTo, has: ({ headers }) => Number(headers.ce_sequence) <= upTo };
+    },
   };
 
   #refuseWhenAway(): void {

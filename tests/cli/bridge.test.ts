@@ -7,16 +7,21 @@ import { headers as makeHeaders } from "@nats-io/nats-core";
 import { AuditAccess, type AuditRecord, packRecords } from "../../a2a/mod.ts";
 import {
   decodeRecord,
+  type Fact,
   generateKey,
   KafkaReader,
+  KafkaSink,
   kafkaClient,
+  Mirror,
   newKeyring,
+  readMessages,
   type StoredRecord,
   saveKey,
   topicsOf,
 } from "../../bridge/mod.ts";
 import { run as verify } from "../../cli/audit/verify.ts";
 import { type ServedBridge, serveBridge } from "../../cli/bridge.ts";
+import { kafkaOf, mirrorOptionsOf, recorderOf } from "../../cli/kafka.ts";
 import { type Config, parseConfig, silentLogger } from "../../core/mod.ts";
 import { record } from "../bridge/mirror/world.ts";
 import { failureOf } from "../support/failure.ts";
@@ -280,6 +285,49 @@ describe("records in Kafka", () => {
     await until("signed", async () => (await verified(over)) === 0);
   });
 });
+
+test("what a half-ended transaction left in Kafka is not written again", async () => {
+  const config = configOf({ bridge: { topics: { prefix: `${kafka.prefix}half`, partitions: 2 } } });
+  const lane = new Lane("sre");
+  await lane.send(record({ id: "a" }), record({ id: "b" }));
+  const stop = new AbortController();
+  const first = await serveBridge(config, silentLogger, {}, stop.signal);
+  await carried(first);
+  stop.abort();
+  await first.done;
+  await lane.send(record({ id: "c" }), record({ id: "d" }));
+  await writeBehindTheLedger(config, "c");
+  await carried(await serve(config));
+  const records = await allRecords(config);
+  expect(records.map(({ headers: { ce_envelopeid: id } }) => id)).toEqual(["a", "b", "c", "d"]);
+});
+
+/** One record of the stream, as the bridge makes it, without the ledger entry it belongs to. */
+async function writeBehindTheLedger(config: Config, id: string): Promise<void> {
+  const { signal } = new AbortController();
+  const mirror = new Mirror(mirrorOptionsOf(config), { nextSeq: 1 });
+  const recorder = await recorderOf(config, signal);
+  const { js, jsm } = access;
+  const facts: Fact[] = [];
+  for await (const message of readMessages({ js, jsm, follow: false, signal }))
+    facts.push(...mirror.accept(message));
+  const leaf = facts.findIndex((fact) => fact.kind === "envelope" && fact.record.id === id);
+  const { record: made } = recorder.record(facts[leaf] as Fact, "AUDIT.0", leaf);
+  const elsewhere = `${kafka.prefix}elsewhere`;
+  await kafka.createTopics([{ topic: elsewhere }]);
+  const sink = new KafkaSink({
+    client: await kafkaOf(config, silentLogger),
+    transactionalId: elsewhere,
+    topics: new Map([
+      [made.topic, config.bridge.topics.partitions],
+      [elsewhere, 1],
+    ]),
+  });
+  await sink.open(signal);
+  const ledger = { ...made, topic: elsewhere, partition: 0 };
+  await sink.commit({ records: [made], ledger }, signal);
+  await sink.close();
+}
 
 describe("several", () => {
   test("bridges share the work by shards: each record once, each shard its own proven tree", async () => {
