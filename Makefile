@@ -2,7 +2,7 @@
 
 BUN := .tools/bin/bun
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format binary bench eval tools clean kafka demo-kafka tck
+.PHONY: help demo test lint format binary bench eval tools clean kafka demo-kafka tck chaos-audit
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ binary: ## dist/petrel, one file without dependencies
 bench: ## what it costs: throughput, latency, memory
 	@deploy/bootstrap.sh nats-server prometheus
 	@$(BUN) bench/main.ts
+
+chaos-audit: ## the audit's promises under kill -9 (ARGS="--seed 1 --bridges 2"); needs Java 17
+	@deploy/bootstrap.sh nats-server kafka
+	@$(BUN) tests/chaos/main.ts $(ARGS)
 
 kafka: ## a Kafka broker on 127.0.0.1:9092 (PORT=...), until Ctrl-C; needs Java 17
 	@deploy/bootstrap.sh

@@ -9,12 +9,15 @@ export interface BodyStore {
 }
 
 export interface StateStore {
+  /** Throws UNAVAILABLE when it cannot be had in time. */
   load(shard: number, signal: AbortSignal): Promise<Uint8Array | undefined>;
   /** Stores the state in the background; one that comes while another is stored is left out. */
   save(shard: number, bytes: Uint8Array): void;
 }
 
 const STORE_TIMEOUT_MS = 30_000;
+/** A copy spares reading the stream again; waiting longer than that would take spares nothing. */
+const LOAD_TIMEOUT_MS = 10_000;
 
 /** Bodies under `<sha256>`, in an object store of the AUDIT account. */
 export function bodyStore(bucket: ObjectStore): BodyStore {
@@ -36,11 +39,24 @@ export function bodyStore(bucket: ObjectStore): BodyStore {
   };
 }
 
-export function stateStore(bucket: ObjectStore, log: Logger): StateStore {
+export function stateStore(
+  bucket: ObjectStore,
+  log: Logger,
+  loadTimeoutMs = LOAD_TIMEOUT_MS,
+): StateStore {
   let isSaving = false;
   return {
-    load: async (shard, signal) =>
-      (await unlessAborted(bucket.getBlob(nameOf(shard)), signal)) ?? undefined,
+    load: async (shard, signal) => {
+      // The library waits for ever for content that another writer has just replaced.
+      const timed = AbortSignal.any([signal, AbortSignal.timeout(loadTimeoutMs)]);
+      try {
+        return (await unlessAborted(bucket.getBlob(nameOf(shard)), timed)) ?? undefined;
+      } catch (error) {
+        signal.throwIfAborted();
+        const what = `object store: ${nameOf(shard)}: ${messageOf(error)}`;
+        throw new PetrelError("UNAVAILABLE", what, { shard }, error);
+      }
+    },
     save: (shard, bytes) => {
       if (isSaving) return;
       isSaving = true;
