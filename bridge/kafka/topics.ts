@@ -2,7 +2,7 @@
  * The topics of the audit: made when they may be, and checked in any case. What exists is never changed: a
  * topic that does not fit is the operator's to decide about.
  */
-import type { Admin } from "kafkajs";
+import type { Admin, ConfigResourceTypes } from "kafkajs";
 import { type Clock, PetrelError, systemClock, withRetry } from "../../core/mod.ts";
 import { kafkaCodeOf, kafkaError, TOPIC_ALREADY_EXISTS } from "./errors.ts";
 
@@ -40,8 +40,6 @@ const MESSAGE_BYTES_DEFAULT = 1_048_588;
 const OVERHEAD_BYTES = 65_536;
 const PATIENCE_MS = 30_000;
 const RETRY = { firstMs: 100, capMs: 1_000, attemptsMax: 1_000 };
-/** kafkajs's `ConfigResourceTypes.TOPIC`, which importing would load it for. */
-const TOPIC_RESOURCE = 2;
 const FOR_EVER = -1;
 /** What a reader of ours can undo. */
 const CODECS_READ = new Set(["producer", "uncompressed", "gzip", "zstd"]);
@@ -153,10 +151,15 @@ async function check(admin: Admin, spec: TopicSpec): Promise<readonly string[]> 
   return warningsOf(topic, settings, replicas);
 }
 
+interface ResourceTypes {
+  readonly resourceTypes: { readonly TOPIC: ConfigResourceTypes.TOPIC };
+}
+
 async function settingsOf(admin: Admin, topic: string): Promise<Settings> {
+  const { resourceTypes }: ResourceTypes = await import("./kafkajs-parts.ts");
   const { resources } = await asked("describing the configuration of", topic, () =>
     admin.describeConfigs({
-      resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: [...CHECKED] }],
+      resources: [{ type: resourceTypes.TOPIC, name: topic, configNames: [...CHECKED] }],
       includeSynonyms: false,
     }),
   );
