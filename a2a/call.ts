@@ -2,7 +2,7 @@
  * What travels with one call besides its body: who calls, how long they wait, in which trace.
  * Written into NATS headers by the transport, read back by the server.
  */
-import { type MsgHdrs, headers as makeHeaders } from "@nats-io/nats-core";
+import type { MsgHdrs } from "@nats-io/nats-core";
 import {
   type Clock,
   childSpan,
@@ -12,6 +12,7 @@ import {
   parseTraceparent,
   type TraceContext,
 } from "../core/mod.ts";
+import { headersOf } from "./headers.ts";
 import { A2A_VERSION, HEADER, type Method } from "./subjects.ts";
 
 /** A caller that names no timeout gets this one. */
@@ -58,14 +59,14 @@ export function requestHeaders(call: {
   shardKey?: string | undefined;
   extensions?: readonly string[];
 }): MsgHdrs {
-  const headers = makeHeaders();
-  headers.append(HEADER.version, A2A_VERSION);
-  headers.append(HEADER.envelope, call.envelopeId);
-  headers.append(HEADER.timeout, String(Math.max(1, Math.round(call.timeoutMs))));
-  headers.append(HEADER.traceparent, formatTraceparent(call.trace));
-  if (call.shardKey !== undefined) headers.append(HEADER.shard, call.shardKey);
-  if (call.extensions?.length) headers.append(HEADER.extensions, call.extensions.join(","));
-  return headers;
+  return headersOf({
+    [HEADER.version]: A2A_VERSION,
+    [HEADER.envelope]: call.envelopeId,
+    [HEADER.timeout]: String(Math.max(1, Math.round(call.timeoutMs))),
+    [HEADER.traceparent]: formatTraceparent(call.trace),
+    [HEADER.shard]: call.shardKey,
+    [HEADER.extensions]: call.extensions?.join(",") || undefined,
+  });
 }
 
 /**

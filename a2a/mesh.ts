@@ -157,11 +157,12 @@ export class Mesh {
   /** The transport on which we call `agent`. Throws UNAVAILABLE when there is no room for an outbox. */
   transport(agent: string): NatsTransport {
     this.outbox.open();
-    const { nc, outbox, clock, name: caller, instance } = this;
+    const { nc, outbox, clock, log, name: caller, instance } = this;
     return new NatsTransport({
       nc,
       outbox,
       clock,
+      log,
       caller,
       instance,
       agent: subjectToken(agent, "agent"),

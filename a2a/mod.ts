@@ -18,11 +18,14 @@ export {
 export {
   type AuditRecord,
   type Malformation,
+  type PackedRecord,
   packRecords,
   RecordMeta,
   type Unpacked,
   unpack,
+  unpackBytes,
   unpackRecords,
+  withText,
 } from "./audit/record.ts";
 export { AUDIT_STREAM, ensureAuditStream } from "./audit/stream.ts";
 export { type Credentials } from "./connect.ts";

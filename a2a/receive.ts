@@ -5,7 +5,7 @@
  */
 import { StreamResponse } from "@a2a-js/sdk";
 import { createInbox, type Msg, type NatsConnection } from "@nats-io/nats-core";
-import { type Clock, limits, PetrelError } from "../core/mod.ts";
+import { type Clock, type Logger, limits, PetrelError } from "../core/mod.ts";
 import { textOrDigest } from "./body.ts";
 import { type Call, requestHeaders } from "./call.ts";
 import { fromErrorEnvelope } from "./errors.ts";
@@ -15,6 +15,7 @@ import { FRAMES, type Frame, HEADER, inboxPrefix, rpcSubject } from "./subjects.
 export interface ReceiveOptions {
   readonly nc: NatsConnection;
   readonly clock: Clock;
+  readonly log: Logger;
   readonly caller: string;
   readonly agent: string;
   readonly call: Call;
@@ -35,7 +36,7 @@ export interface ReceiveOptions {
 export async function* receiveStream(
   options: ReceiveOptions,
 ): AsyncGenerator<StreamResponse, void, undefined> {
-  const { nc, call, agent, caller, body, signal, admit, report, clock } = options;
+  const { nc, call, agent, caller, body, signal, admit, report, clock, log } = options;
   signal?.throwIfAborted();
   const inbox = createInbox(inboxPrefix(caller));
   const sub = nc.subscribe(inbox);
@@ -49,6 +50,11 @@ export async function* receiveStream(
     });
     let seq = 0;
     for await (const message of sub) {
+      // Delivered here by a consumer that somebody aimed at our inbox: an answer bears the inbox's subject.
+      if (message.subject !== inbox) {
+        log.warn("rpc.forged", { agent, subject: message.subject.slice(0, 200) });
+        continue;
+      }
       watch.heard();
       const frame = readFrame(message, seq, agent);
       if (frame.kind === "heartbeat") continue;

@@ -4,12 +4,13 @@
  */
 
 import { toJsonRpcError } from "@a2a-js/sdk/errors";
-import { createInbox, headers as makeHeaders, type NatsConnection } from "@nats-io/nats-core";
+import { createInbox, type NatsConnection } from "@nats-io/nats-core";
 import { type Clock, formatTraceparent, type Logger, limits, PetrelError } from "../core/mod.ts";
 import type { Outbox } from "./audit/outbox.ts";
 import type { AuditRecord } from "./audit/record.ts";
 import type { CallInfo } from "./call.ts";
 import { toA2AError } from "./errors.ts";
+import { headersOf } from "./headers.ts";
 import { type Frame, HEADER, inboxPrefix, type Method } from "./subjects.ts";
 
 export interface ReplierOptions {
@@ -60,12 +61,13 @@ export class Replier {
   /** Sends every event and the end; false when the stream ended in an error. */
   async stream(events: AsyncIterable<RpcMessage>): Promise<boolean> {
     const { nc, agent } = this.#options;
-    const probe = nc.subscribe(createInbox(inboxPrefix(agent)), {
+    const inbox = createInbox(inboxPrefix(agent));
+    const probe = nc.subscribe(inbox, {
       callback: (_error, message) => {
-        if (message.headers?.code === 503) this.#gone = true;
+        if (message.subject === inbox && message.headers?.code === 503) this.#gone = true;
       },
     });
-    const beat = setInterval(() => this.#heartbeat(probe.getSubject()), limits.HEARTBEAT_MS);
+    const beat = setInterval(() => this.#heartbeat(inbox), limits.HEARTBEAT_MS);
     try {
       for await (const event of events) await this.#frame("data", boundedBody(event));
       await this.#frame("end", "");
@@ -103,10 +105,11 @@ export class Replier {
   }
 
   #send(frame: Frame, body: string, seq: number | undefined, reply?: string): void {
-    const headers = makeHeaders();
-    headers.append(HEADER.frame, frame);
-    headers.append(HEADER.envelope, this.#options.call.envelopeId);
-    if (seq !== undefined) headers.append(HEADER.seq, String(seq));
+    const headers = headersOf({
+      [HEADER.frame]: frame,
+      [HEADER.envelope]: this.#options.call.envelopeId,
+      [HEADER.seq]: seq === undefined ? undefined : String(seq),
+    });
     this.#options.nc.publish(this.#options.to, body, reply ? { headers, reply } : { headers });
   }
 

@@ -25,6 +25,7 @@ import {
   callerOf,
   cardSubject,
   controlSubject,
+  isRpcSubject,
   METHODS,
   type Method,
   NATS_BINDING,
@@ -93,26 +94,27 @@ export class AgentServer {
         this.#measured.get(subject.split(".").at(-1) ?? "") ?? null,
     });
     for (const method of METHODS) {
-      this.#service.addEndpoint(method, {
-        subject: rpcEndpoint(agent.name, method),
-        handler: (_error, message) =>
-          void this.#timed(method, message).catch((error: unknown) => {
-            // The connection is closed: there is nobody left to answer.
-            this.#options.log.warn("rpc.not_answered", { method, error });
-          }),
-      });
+      this.#listen(
+        method,
+        rpcEndpoint(agent.name, method),
+        (subject) => isRpcSubject(subject, agent.name, method),
+        (message) => this.#timed(method, message),
+      );
     }
-    this.#service.addEndpoint("Card", {
-      subject: cardSubject(agent.name),
-      handler: (_error, message) => void message.respond(cardJson),
-    });
-    this.#service.addEndpoint("Control", {
-      subject: controlSubject(agent.name, instance),
-      handler: (_error, message) =>
-        void this.#control(message).catch((error: unknown) => {
-          this.#options.log.warn("control.not_answered", { error });
-        }),
-    });
+    const cards = cardSubject(agent.name);
+    this.#listen(
+      "Card",
+      cards,
+      (subject) => subject === cards,
+      (message) => void message.respond(cardJson),
+    );
+    const control = controlSubject(agent.name, instance);
+    this.#listen(
+      "Control",
+      control,
+      (subject) => subject === control,
+      (message) => this.#control(message),
+    );
     await nc.flush();
   }
 
@@ -120,6 +122,32 @@ export class AgentServer {
   async stop(): Promise<void> {
     await this.#service?.stop();
     await this.#handler.shutdown();
+  }
+
+  /**
+   * Serves an endpoint. A message that bears another subject was not published there: a JetStream
+   * consumer was aimed at it by somebody who may not (docs/nats.md), and it is passed over.
+   */
+  #listen(
+    endpoint: string,
+    subject: string,
+    isOurs: (subject: string) => boolean,
+    serve: (message: Msg) => Promise<void> | void,
+  ): void {
+    const { log } = this.#options;
+    this.#service?.addEndpoint(endpoint, {
+      subject,
+      handler: (_error, message) => {
+        if (!isOurs(message.subject)) {
+          log.warn("rpc.forged", { endpoint, subject: message.subject.slice(0, 200) });
+          return;
+        }
+        // Not answered: the connection is closed, and there is nobody left to answer.
+        void Promise.try(serve, message).catch((error: unknown) =>
+          log.warn("rpc.not_answered", { endpoint, error }),
+        );
+      },
+    });
   }
 
   async #timed(method: Method, message: Msg): Promise<void> {

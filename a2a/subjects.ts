@@ -66,6 +66,11 @@ export function rpcEndpoint(agent: string, method: Method): string {
   return `a2a.v1.rpc.${subjectToken(agent, "agent")}.*.${method}`;
 }
 
+/** Whether a message on `subject` was published for that endpoint, by whomever. */
+export function isRpcSubject(subject: string, agent: string, method: Method): boolean {
+  return subject.startsWith(`a2a.v1.rpc.${agent}.`) && subject.endsWith(`.${method}`);
+}
+
 /** The caller's name, from the subject the server let it publish on. */
 export function callerOf(subject: string): string {
   return subject.split(".")[4] ?? "";

@@ -28,6 +28,7 @@ import { z } from "zod";
 import {
   type Clock,
   formatTraceparent,
+  type Logger,
   limits,
   newId,
   newTrace,
@@ -49,6 +50,7 @@ export interface TransportOptions {
   readonly nc: NatsConnection;
   readonly outbox: Outbox;
   readonly clock: Clock;
+  readonly log: Logger;
   /** Our own name: the caller in the subject. */
   readonly caller: string;
   readonly instance: string;

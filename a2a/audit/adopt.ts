@@ -1,9 +1,10 @@
 /**
  * What processes left behind that died: their journals are taken over and sent under the dead sender's
- * own name, numbers and subject, then ended. A journal that makes no sense is set aside and named in
- * the log; its sender falls silent in the stream, which is noticed there.
+ * own name, numbers and subject, then ended. An owner that was not dead after all finds its journal
+ * closed, and begins another one. A journal that makes no sense is set aside and named in the log; its
+ * sender falls silent in the stream, which is noticed there.
  */
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync, renameSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { type Clock, type Logger, PetrelError } from "../../core/mod.ts";
@@ -35,8 +36,8 @@ export interface AdoptOptions {
 
 /** Adopts every journal whose owner is dead, one after another, until `signal` aborts. */
 export async function adoptJournals(options: AdoptOptions, signal: AbortSignal): Promise<void> {
-  const { dir, name, log } = options;
-  removeUnfinished(dir, name);
+  const { dir, name, clock, log } = options;
+  removeUnfinished(dir, name, clock.nowMs());
   for (const found of journalsOf(dir, name)) {
     if (signal.aborted) return;
     try {
@@ -55,7 +56,7 @@ async function adopt(options: AdoptOptions, found: JournalFile, signal: AbortSig
   if (!isOurs(options, found, page())) return;
   const path = claim(dir, found);
   if (path === undefined) return;
-  const journal = openOrSetAside(path, found, log);
+  const journal = takeOrSetAside(options, path, found);
   if (!journal) return;
   const { pending, packs } = journal;
   log.warn("audit.adopted", { file: found.file, pending, packs });
@@ -79,7 +80,10 @@ function isOurs(
   try {
     const identity = page?.identity();
     if (!identity) return true;
-    if (identity.host !== hostname()) return false;
+    if (identity.host !== hostname()) {
+      once(options, file, () => log.warn("audit.journal_elsewhere", { file, host: identity.host }));
+      return false;
+    }
     if (identity.servers.some((server) => servers.includes(server))) return true;
     const theirs = identity.servers.join(", ");
     once(options, file, () => log.warn("audit.journal_elsewhere", { file, servers: theirs }));
@@ -111,15 +115,25 @@ function readPage(path: string): JournalPage | undefined {
   }
 }
 
-function openOrSetAside(path: string, found: JournalFile, log: Logger): Journal | undefined {
+/** Undefined for a journal that makes no sense. Throws UNAVAILABLE when there is no room to take it over. */
+function takeOrSetAside(
+  { dir, clock, log }: AdoptOptions,
+  path: string,
+  found: JournalFile,
+): Journal | undefined {
   try {
-    const journal = Journal.open(path);
+    const journal = Journal.adopt(path, clock.nowMs());
     const { name, sender, shard } = journal.identity;
     if (name === found.name && sender === found.sender && shard === found.shard) return journal;
     throw new PetrelError("PROTOCOL_VIOLATION", "journal: its name says another sender", {
       place: "identity",
     });
   } catch (error) {
+    if (error instanceof PetrelError && error.code === "UNAVAILABLE") {
+      // Under its dead owner's name it is found again.
+      renameSync(path, join(dir, found.file));
+      throw error;
+    }
     log.error("audit.journal_bad", { kept: setAside(path), error });
     return undefined;
   }

@@ -3,7 +3,15 @@
  * takes it over: of two processes that try, one wins. A journal is taken over only when its owner is
  * certainly dead, and belonged to this host.
  */
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { messageOf, PetrelError } from "../../core/mod.ts";
@@ -120,13 +128,15 @@ export function setAside(path: string): string {
 /** Appended to a journal's name while it is made. */
 export const UNFINISHED = ".new";
 
-/** Removes files that a process died over while it made them: nothing was in them yet. */
-export function removeUnfinished(dir: string, name: string): void {
+/** Removes files that a process died over while it made them: nothing is lost with them. */
+export function removeUnfinished(dir: string, name: string, nowMs: number): void {
   for (const file of readdirSync(dir)) {
     if (!file.endsWith(UNFINISHED)) continue;
     const journal = journalFile(file.slice(0, -UNFINISHED.length));
-    if (journal?.name !== name || journal.owner.scope !== SELF.scope) continue;
-    if (isDead(journal.owner, 0, () => 0)) rmSync(join(dir, file), { force: true });
+    if (journal?.name !== name) continue;
+    const path = join(dir, file);
+    const touchedMs = () => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? nowMs;
+    if (isDead(journal.owner, nowMs, touchedMs)) rmSync(path, { force: true });
   }
 }
 

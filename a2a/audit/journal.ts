@@ -9,6 +9,10 @@
  * starts over at the beginning, so that a process that keeps up touches few pages. Its length is
  * written out with zeros when it is made: a full disk is an error at the start, and no page is missing
  * later, which would end the process (SIGBUS).
+ *
+ * An heir closes the journal and goes on in a copy, so that an owner that was frozen, not dead, can
+ * spoil nothing when it wakes. What a pack holds is decided by one exchange on the first page, which
+ * fails from then on: whichever of the two sends a pack, or both, it is the same to the byte.
  */
 import { closeSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { limits, messageOf, PetrelError } from "../../core/mod.ts";
@@ -58,7 +62,7 @@ export class Journal {
     this.#map = map;
     this.identity = page.identity();
     this.#state = page.readState();
-    this.#tail = page.get("tail");
+    this.#tail = page.valueOf("tail");
   }
 
   /** Makes a journal at `path`, which is not there yet. Throws UNAVAILABLE naming the path. */
@@ -73,22 +77,42 @@ export class Journal {
       return new Journal(path, page, map);
     } catch (error) {
       rmSync(unfinished, { force: true });
-      throw new PetrelError(
-        "UNAVAILABLE",
-        `audit: no outbox of ${bytes} bytes at ${path}: ${messageOf(error)}`,
-        { path, bytes },
-        error,
-      );
+      throw noRoom(path, bytes, error);
     }
   }
 
-  /** Opens what another process left. Throws PROTOCOL_VIOLATION saying what is wrong with it. */
+  /** Opens what a dead process left. Throws PROTOCOL_VIOLATION saying what is wrong with it. */
   static open(path: string): Journal {
+    return Journal.#read(path, () => {});
+  }
+
+  /**
+   * Takes a journal from whoever still maps it: what was in it when it was closed goes on, under its
+   * path, in a file of our own. Throws PROTOCOL_VIOLATION as {@link open} does, and UNAVAILABLE when
+   * there is no room for the copy; the closed journal stays then, and can be adopted later.
+   */
+  static adopt(path: string, nowMs: number): Journal {
+    const left = Journal.#read(path, (page) => page.close());
+    const unfinished = `${path}${UNFINISHED}`;
+    try {
+      left.#copy(unfinished, nowMs);
+      renameSync(unfinished, path);
+    } catch (error) {
+      rmSync(unfinished, { force: true });
+      throw noRoom(path, left.#map.length, error);
+    }
+    return Journal.open(path);
+  }
+
+  static #read(path: string, onPage: (page: JournalPage) => void): Journal {
     const stat = statSync(path);
     const bytes = stat.isFile() ? stat.size : 0;
     if (bytes <= DATA_AT || bytes > BYTES_MAX) throw malformed("size", `${bytes} bytes`);
     const map = mapped(path);
-    const journal = new Journal(path, new JournalPage(map), map);
+    const page = new JournalPage(map);
+    page.identity();
+    onPage(page);
+    const journal = new Journal(path, page, map);
     journal.#recover();
     return journal;
   }
@@ -113,12 +137,22 @@ export class Journal {
   }
 
   get lost(): number {
-    return this.#page.get("lost");
+    return this.#page.valueOf("lost");
   }
 
-  /** Counts a record that found no room. */
-  lose(): void {
-    this.#page.put("lost", this.lost + 1);
+  /** True once another process took this journal over: nothing that is done to it counts any more. */
+  get isAdopted(): boolean {
+    return this.#page.isClosed;
+  }
+
+  /** Where the last record ends. */
+  get tail(): number {
+    return this.#tail;
+  }
+
+  /** Counts records that found no room; false when the journal was adopted. */
+  lose(records = 1): boolean {
+    return this.#page.move("lost", this.lost, this.lost + records);
   }
 
   /** Says that the owner lives. */
@@ -131,8 +165,9 @@ export class Journal {
   }
 
   /**
-   * Writes a record behind the others; false when there is no room for it now. Throws INTERNAL for a
-   * record whose id or length is wrong, and TOO_LARGE for one that can never be stored.
+   * Writes a record behind the others; false when there is no room for it now, or the journal was
+   * adopted. Throws INTERNAL for a record whose id or length is wrong, and TOO_LARGE for one that can
+   * never be stored.
    */
   append(record: AuditRecord): boolean {
     const { id, body, bytes } = record;
@@ -155,7 +190,7 @@ export class Journal {
     this.#map[at + need - 1] = NEWLINE;
     if (at < this.#tail) this.#page.put("wrap", this.#tail);
     // Only now does the record exist: a crash before this line leaves the journal as it was.
-    this.#page.put("tail", at + need);
+    if (!this.#page.move("tail", this.#tail, at + need)) return false;
     this.#tail = at + need;
     this.#pending++;
     this.#intoPack(at, at + need);
@@ -171,13 +206,16 @@ export class Journal {
     return { sender, pack, reported, lost, kind, records, data: this.#map.subarray(head, end) };
   }
 
-  /** Makes the oldest records the pack in flight, or an empty pack of `kind`. Nothing else is in flight. */
+  /**
+   * Makes the oldest records the pack in flight, or an empty pack of `kind`. Nothing else is in flight.
+   * Undefined when there are none, or the journal was adopted.
+   */
   take(kind: PackKind): Flight | undefined {
     const { head, pack, reported } = this.#state;
     const empty = { start: head, end: head, records: 0 };
     const span = kind === "open" ? this.#packs.shift() : empty;
     if (!span) return undefined;
-    this.#become({
+    const isOurs = this.#become({
       head: span.start,
       end: span.end,
       pack: pack + 1,
@@ -186,21 +224,41 @@ export class Journal {
       flight: KINDS.indexOf(kind) + 1,
       records: span.records,
     });
-    return this.flight;
+    return isOurs ? this.flight : undefined;
   }
 
-  /** The pack in flight is stored: its bytes may be written over. */
-  acknowledge(): void {
+  /** The pack in flight is stored: its bytes may be written over. False when the journal was adopted. */
+  acknowledge(): boolean {
     const { end, records } = this.#state;
-    this.#pending -= records;
     let head = end;
     if (this.#packs.length === 0) {
       // Everything is stored. In this order each step leaves an empty ring behind the pack in flight.
       this.#page.put("wrap", end);
-      this.#page.put("tail", DATA_AT);
+      if (!this.#page.move("tail", this.#tail, DATA_AT)) return false;
       this.#tail = head = DATA_AT;
     }
-    this.#become({ ...this.#state, head, end: head, flight: 0, records: 0 });
+    if (!this.#become({ ...this.#state, head, end: head, flight: 0, records: 0 })) return false;
+    this.#pending -= records;
+    return true;
+  }
+
+  /**
+   * Takes back the record that ends at `end`, unless it is in the pack in flight or before it. It
+   * stands in the file until its bytes are written over: who dies before that has it sent after all.
+   */
+  withdraw(end: number): boolean {
+    const index = this.#packs.findIndex((span) => span.start < end && end <= span.end);
+    const span = this.#packs[index];
+    if (!span) return false;
+    const ends = recordEnds(this.#map.subarray(span.start, span.end));
+    const nth = ends.indexOf(end - span.start);
+    if (nth < 0) return false;
+    const start = span.start + (ends[nth - 1] ?? 0);
+    const before = { start: span.start, end: start, records: nth };
+    const after = { start: end, end: span.end, records: ends.length - nth - 1 };
+    this.#packs.splice(index, 1, ...[before, after].filter(({ records }) => records > 0));
+    this.#pending--;
+    return true;
   }
 
   /** Takes the file away. What is mapped stays readable until nobody refers to it. */
@@ -208,9 +266,31 @@ export class Journal {
     rmSync(this.path, { force: true });
   }
 
-  #become(state: SenderState): void {
-    this.#page.writeState(state);
+  #become(state: SenderState): boolean {
+    if (!this.#page.writeState(state)) return false;
     this.#state = state;
+    return true;
+  }
+
+  /** Writes what is pending into a journal that has room for nothing else. */
+  #copy(path: string, nowMs: number): void {
+    const { head, end } = this.#state;
+    const spans = [{ start: head, end }, ...this.#packs];
+    const bytes = spans.reduce((sum, span) => sum + span.end - span.start, 0);
+    allocate(path, DATA_AT + Math.max(1, bytes));
+    const map = mapped(path);
+    let at = DATA_AT;
+    for (const span of spans) {
+      map.set(this.#map.subarray(span.start, span.end), at);
+      at += span.end - span.start;
+    }
+    const page = new JournalPage(map);
+    page.begin(this.identity);
+    page.put("tail", at);
+    page.put("wrap", at);
+    page.put("lost", this.lost);
+    page.writeState({ ...this.#state, head: DATA_AT, end: DATA_AT + end - head });
+    page.aliveAtMs = nowMs;
   }
 
   /** Where `need` bytes fit. A wrapped ring never becomes full to the last byte: that would be empty. */
@@ -242,7 +322,7 @@ export class Journal {
     const wrap = this.#page.get("wrap");
     const size = this.#map.length;
     const sane = (offset: number) => offset >= DATA_AT && offset <= size;
-    if (![head, end, wrap, this.#tail].every(sane) || end < head || this.lost < 0) {
+    if (![head, end, wrap, this.#tail].every(sane) || end < head) {
       throw malformed("state", "offsets");
     }
     if (flight !== 1 && end !== head) throw malformed("state", "a pack without a kind");
@@ -273,6 +353,15 @@ const RECORD_BYTES_MAX = limits.ENVELOPE_BYTES_MAX + 4_096;
 
 /** The smallest journal that takes every record. */
 export const JOURNAL_BYTES_MIN = 2 * RECORD_BYTES_MAX + DATA_AT;
+
+function noRoom(path: string, bytes: number, cause: unknown): PetrelError {
+  return new PetrelError(
+    "UNAVAILABLE",
+    `audit: no outbox of ${bytes} bytes at ${path}: ${messageOf(cause)}`,
+    { path, bytes },
+    cause,
+  );
+}
 
 function allocate(path: string, bytes: number): void {
   const file = openSync(path, "wx", 0o600);

@@ -1,7 +1,8 @@
 /**
  * A lane: one journal's way into the AUDIT stream. One pack is in flight at a time, so a sender's packs
  * are stored in their order; what is reported meanwhile travels together in the next one. A pack goes
- * out under the same id until it is acknowledged.
+ * out under the same id until it is acknowledged. A lane whose journal was adopted, because this process
+ * was frozen and held to be dead, leaves it to its heir and goes on in a new one, as a new sender.
  */
 import { type Clock, type Logger, limits, messageOf, PetrelError } from "../../core/mod.ts";
 import type { Flight, Journal } from "./journal.ts";
@@ -9,6 +10,8 @@ import type { AuditRecord } from "./record.ts";
 
 export interface LaneOptions {
   readonly journal: Journal;
+  /** The journal to go on with when ours was adopted. A lane without it ends there. */
+  readonly renew?: () => Journal;
   /** Resolves when the pack is stored. */
   readonly publish: (flight: Flight, msgID: string) => Promise<void>;
   readonly clock: Clock;
@@ -28,7 +31,14 @@ interface Waiter {
   readonly record: AuditRecord;
   /** It would rather be dropped than hold its owner up. */
   readonly mayDrop: boolean;
-  readonly taken: (isTaken: boolean) => void;
+  readonly taken: (place: Place | undefined) => void;
+}
+
+/** A record that was taken: the how many-th of this lane, and where it ends in its journal. */
+interface Place {
+  nth: number;
+  readonly journal: Journal;
+  readonly end: number;
 }
 
 /**
@@ -44,11 +54,17 @@ export class Lane {
   readonly #options: LaneOptions;
   readonly #stop = new AbortController();
   readonly #waiting = new Set<Waiter>();
-  readonly #unstored: { readonly nth: number; readonly stored: (isStored: boolean) => void }[] = [];
+  /** Those who wait for their record to be stored, in order. */
+  #unstored: { readonly place: Place; readonly stored: (isStored: boolean) => void }[] = [];
+  #journal: Journal;
   #waitingBytes = 0;
   #taken: number;
   #stored = 0;
   #retries = 0;
+  /** Lost while there was no journal to count it in, and what earlier journals counted. */
+  #lostUncounted = 0;
+  #lostBefore = 0;
+  #isHomeless = false;
   #pump: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #again: (() => void) | undefined;
@@ -61,6 +77,7 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.#options = options;
+    this.#journal = options.journal;
     this.#taken = options.journal.pending;
     this.#lastSentMs = options.clock.nowMs();
   }
@@ -72,8 +89,13 @@ export class Lane {
       stored: this.#stored,
       pending: reported - this.#stored,
       retries: this.#retries,
-      lost: this.#options.journal.lost,
+      lost: this.#lostBefore + this.#lostUncounted + this.#journal.lost,
     };
+  }
+
+  /** Who sends what is reported now. */
+  get sender(): string {
+    return this.#journal.identity.sender;
   }
 
   /**
@@ -87,22 +109,22 @@ export class Lane {
     return this.#reportLate(record);
   }
 
-  /** Resolves when the record is stored. Throws OVERLOADED when it is not by `deadlineMs`. */
+  /**
+   * Resolves when the record is stored. Throws OVERLOADED when it is not by `deadlineMs`; unless it is
+   * on its way already, it will not be stored later either.
+   */
   async store(record: AuditRecord, deadlineMs: number): Promise<void> {
     const leftMs = () => deadlineMs - this.#options.clock.nowMs();
     const left = () => Math.max(0, Math.min(leftMs(), TIMER_MS_MAX));
-    let isTaken = this.#append(record);
-    if (!isTaken && !this.#isCrowded(record)) {
-      isTaken = await this.#whenRoom(record, left(), false);
-    }
-    if (isTaken && (await this.#whenStored(this.#taken, left()))) return;
+    let place = this.#append(record);
+    if (!place && !this.#isCrowded(record)) place = await this.#whenRoom(record, left(), false);
+    if (place && (await this.#whenStored(place, left()))) return;
+    const { pending } = this.counts;
+    if (place) this.#withdraw(place);
     throw new PetrelError(
       "OVERLOADED",
       `audit: envelope ${record.id} could not be stored in time`,
-      {
-        id: record.id,
-        pending: this.counts.pending,
-      },
+      { id: record.id, pending },
     );
   }
 
@@ -114,7 +136,9 @@ export class Lane {
 
   /** To be called now and then: says that the sender lives when it has nothing else to say. */
   tick(nowMs: number): void {
-    const { journal } = this.#options;
+    this.#isHomeless = false;
+    if (this.#journal.isAdopted && !this.#goOn()) return;
+    const journal = this.#journal;
     journal.touch(nowMs);
     const isBusy = this.#pump !== undefined || journal.pending > 0 || journal.flight !== undefined;
     if (isBusy || this.#isClosed || nowMs - this.#lastSentMs < limits.BEAT_MS) return;
@@ -124,17 +148,19 @@ export class Lane {
 
   /** Sends all that is pending and the end, then removes the journal. False when it was stopped before. */
   async finish(): Promise<boolean> {
-    const { journal } = this.#options;
     while (!this.#stop.signal.aborted) {
       this.#wake(0);
       await this.#pump;
+      const journal = this.#journal;
+      const isQuiet = journal.pending === 0 && this.#waiting.size === 0 && !journal.flight;
       // A sender that never sent anything has nothing to end.
-      if (this.#isEnded || (journal.packs === 0 && journal.pending === 0)) {
+      if (this.#isEnded || (journal.packs === 0 && isQuiet)) {
         this.#isClosed = true;
         journal.remove();
         return true;
       }
-      if (journal.pending > 0 || this.#waiting.size > 0 || journal.flight) continue;
+      if (journal.isAdopted && !this.#goOn()) return false;
+      if (journal !== this.#journal || !isQuiet) continue;
       this.#isClosed = true;
       journal.take("end");
     }
@@ -146,72 +172,125 @@ export class Lane {
     this.#isClosed = true;
     this.#stop.abort();
     clearTimeout(this.#timer);
-    for (const waiter of this.#waiting) this.#leave(waiter, false);
-    for (const { stored } of this.#unstored) stored(false);
+    for (const waiter of this.#waiting) this.#leave(waiter, undefined);
+    this.#fail();
   }
 
   async #reportLate(record: AuditRecord): Promise<void> {
     if (!(await this.#whenRoom(record, limits.OUTBOX_WAIT_MS, true))) this.#drop();
   }
 
-  #append(record: AuditRecord): boolean {
+  #append(record: AuditRecord): Place | undefined {
     if (this.#isClosed) throw new PetrelError("CANCELLED", "audit: the outbox is closed");
     // Whoever waits was here first.
-    if (this.#waiting.size > 0 || !this.#options.journal.append(record)) return false;
-    this.#taken++;
-    if (this.#isDropping) {
+    const place = this.#waiting.size > 0 ? undefined : this.#write(record);
+    if (place && this.#isDropping) {
       this.#isDropping = false;
       this.#options.log.warn("audit.outbox_room", { lost: this.counts.lost });
     }
+    return place;
+  }
+
+  #write(record: AuditRecord): Place | undefined {
+    if (!this.#journal.append(record)) {
+      const isElsewhere = this.#journal.isAdopted && this.#goOn() && this.#journal.append(record);
+      if (!isElsewhere) return undefined;
+    }
+    const journal = this.#journal;
+    return { nth: ++this.#taken, journal, end: journal.tail };
+  }
+
+  /**
+   * Our journal is its heir's, and so is what it held. Begins a new one; false when that cannot be had,
+   * which is tried again at the next tick.
+   */
+  #goOn(): boolean {
+    const { renew, log } = this.#options;
+    if (this.#isHomeless) return false;
+    if (!renew) {
+      this.stop();
+      return false;
+    }
+    const old = this.#journal;
+    const { pending } = old;
+    try {
+      this.#journal = renew();
+    } catch (error) {
+      this.#isHomeless = true;
+      log.error("audit.no_journal", { error });
+      return false;
+    }
+    const { sender } = old.identity;
+    log.warn("audit.journal_taken", { sender, pending, goesOnAs: this.sender });
+    this.#taken = this.#stored;
+    this.#lostBefore += old.lost;
+    this.#journal.lose(this.#lostUncounted);
+    this.#lostUncounted = 0;
+    this.#fail();
+    this.#admit();
     return true;
   }
 
   #drop(): undefined {
-    const { journal, log } = this.#options;
-    journal.lose();
+    const { log } = this.#options;
+    if (!this.#journal.lose()) this.#lostUncounted++;
     if (this.#isDropping) return;
     this.#isDropping = true;
-    log.error("audit.outbox_full", { path: journal.path, lost: journal.lost });
+    log.error("audit.outbox_full", { path: this.#journal.path, lost: this.counts.lost });
     // From now on nobody waits who need not.
-    for (const waiter of this.#waiting) if (waiter.mayDrop) this.#leave(waiter, false);
+    for (const waiter of this.#waiting) if (waiter.mayDrop) this.#leave(waiter, undefined);
   }
 
   /** Bounds what waits in memory for room in the journal. */
   #isCrowded(record: AuditRecord): boolean {
-    return this.#waitingBytes + record.bytes > this.#options.journal.bytes / 4;
+    return this.#waitingBytes + record.bytes > this.#journal.bytes / 4;
   }
 
-  #whenRoom(record: AuditRecord, waitMs: number, mayDrop: boolean): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
+  #whenRoom(record: AuditRecord, waitMs: number, mayDrop: boolean): Promise<Place | undefined> {
+    const { promise, resolve } = Promise.withResolvers<Place | undefined>();
     const waiter = { record, mayDrop, taken: resolve };
-    const timer = setTimeout(() => this.#leave(waiter, false), waitMs);
+    const timer = setTimeout(() => this.#leave(waiter, undefined), waitMs);
     this.#waiting.add(waiter);
     this.#waitingBytes += record.bytes;
     return promise.finally(() => clearTimeout(timer));
   }
 
-  #leave(waiter: Waiter, isTaken: boolean): void {
+  #leave(waiter: Waiter, place: Place | undefined): void {
     if (!this.#waiting.delete(waiter)) return;
     this.#waitingBytes -= waiter.record.bytes;
-    waiter.taken(isTaken);
+    waiter.taken(place);
   }
 
   /** Room was made: those who waited longest go first. */
   #admit(): void {
     for (const waiter of this.#waiting) {
-      if (!this.#options.journal.append(waiter.record)) return;
-      this.#taken++;
-      this.#leave(waiter, true);
+      const place = this.#write(waiter.record);
+      if (!place) return;
+      this.#leave(waiter, place);
     }
   }
 
-  /** Resolves with whether the `nth` record was stored within `waitMs`. */
-  #whenStored(nth: number, waitMs: number): Promise<boolean> {
+  /** Resolves with whether the record was stored within `waitMs`. */
+  #whenStored(place: Place, waitMs: number): Promise<boolean> {
     this.#wake(0);
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => resolve(false), waitMs);
-    this.#unstored.push({ nth, stored: resolve });
+    this.#unstored.push({ place, stored: resolve });
     return promise.finally(() => clearTimeout(timer));
+  }
+
+  /** Nobody who waits for a record will hear that it is stored. */
+  #fail(): void {
+    for (const { stored } of this.#unstored) stored(false);
+    this.#unstored = [];
+  }
+
+  /** Takes back a record whose envelope will never leave, if it is not on its way yet. */
+  #withdraw({ nth, journal, end }: Place): void {
+    if (journal !== this.#journal || !journal.withdraw(end)) return;
+    this.#taken--;
+    this.#unstored = this.#unstored.filter(({ place }) => place.nth !== nth);
+    for (const { place } of this.#unstored) if (place.nth > nth) place.nth--;
   }
 
   #wake(afterMs: number): undefined {
@@ -224,18 +303,18 @@ export class Lane {
     this.#timer = undefined;
     this.#pump = this.#send().finally(() => {
       this.#pump = undefined;
-      if (this.#options.journal.pending > 0) this.#wake(this.#gatherMs);
+      if (this.#journal.pending > 0 && !this.#journal.isAdopted) this.#wake(this.#gatherMs);
     });
   }
 
   get #gatherMs(): number {
     const isAwaited = this.#unstored.length > 0;
-    return isAwaited || this.#options.journal.hasFullPack ? 0 : GATHER_MS;
+    return isAwaited || this.#journal.hasFullPack ? 0 : GATHER_MS;
   }
 
   /** Sends one pack. */
   async #send(): Promise<void> {
-    const { journal, clock } = this.#options;
+    const journal = this.#journal;
     const flight = journal.flight ?? journal.take("open");
     if (!flight || !(await this.#deliver(flight))) return;
     if (flight.kind === "end") {
@@ -243,11 +322,12 @@ export class Lane {
       this.#isEnded = true;
       return;
     }
-    journal.acknowledge();
-    this.#lastSentMs = clock.nowMs();
+    // Adopted meanwhile: the heir has sent the same pack, or will, and it is counted there.
+    if (!journal.acknowledge()) return;
+    this.#lastSentMs = this.#options.clock.nowMs();
     this.#stored += flight.records;
     this.#admit();
-    while ((this.#unstored[0]?.nth ?? Infinity) <= this.#stored) {
+    while ((this.#unstored[0]?.place.nth ?? Infinity) <= this.#stored) {
       this.#unstored.shift()?.stored(true);
     }
   }

@@ -4,6 +4,11 @@
  * by one store after the bytes are there, and the sender's state is written twice over, in turns, and
  * switched by one store.
  *
+ * Whoever takes a journal over closes these words first, by their sign bit. Their owner moves them by
+ * comparing and exchanging, across processes, for the page is one for all who map it. So an owner that
+ * was only frozen cannot add a record or make a pack after that, not even if it had begun to: either its
+ * step counts and the heir sees it, or it fails and the owner learns that the journal is no longer its own.
+ *
  *     0    "PETRELJ1"
  *     8    length and CRC-32 of the identity
  *     16   tail, wrap, which state counts, records lost: 32 bits each
@@ -29,6 +34,11 @@ const WORD = {
   state: 6,
   lost: 7,
 } as const;
+/** What an owner may move, and an heir closes. */
+const OWNED = ["tail", "state", "lost"] as const;
+type Owned = (typeof OWNED)[number];
+const CLOSED = -0x8000_0000;
+const VALUE = 0x7fff_ffff;
 /** Index of 64 bits. */
 const ALIVE = 4;
 
@@ -142,18 +152,38 @@ export class JournalPage {
     return Atomics.load(this.#words, WORD[word]);
   }
 
-  /** Writes the copy that does not count, then makes it the one that does. */
-  writeState(state: SenderState): void {
-    const next = this.get("state") === 0 ? 1 : 0;
+  /** What an owned word says, whether or not it was closed. */
+  valueOf(word: Owned): number {
+    return this.get(word) & VALUE;
+  }
+
+  /** Moves a word on; false, and nothing is changed, when it was closed. */
+  move(word: Owned, from: number, to: number): boolean {
+    return Atomics.compareExchange(this.#words, WORD[word], from, to) === from;
+  }
+
+  /** Nobody who maps this page moves anything any more. */
+  close(): void {
+    for (const word of OWNED) Atomics.or(this.#words, WORD[word], CLOSED);
+  }
+
+  get isClosed(): boolean {
+    return OWNED.some((word) => this.get(word) < 0);
+  }
+
+  /** Writes the copy that does not count, then makes it the one that does; false when the page was closed. */
+  writeState(state: SenderState): boolean {
+    const current = this.valueOf("state");
+    const next = current === 0 ? 1 : 0;
     const at = STATES_AT[next] / 8;
     const { head, end, pack, reported, lost, flight, records } = state;
     this.#doubles.set([head, end, pack, reported, lost, flight, records], at);
-    this.put("state", next);
+    return this.move("state", current, next);
   }
 
   /** Throws PROTOCOL_VIOLATION naming what is wrong. */
   readState(): SenderState {
-    const at = (STATES_AT[this.get("state")] ?? 0) / 8;
+    const at = (STATES_AT[this.valueOf("state")] ?? 0) / 8;
     if (at === 0) throw malformed("state", "which one");
     const [head, end, pack, reported, lost, flight, records] = this.#doubles.subarray(at, at + 7);
     const read = SenderState.safeParse({ head, end, pack, reported, lost, flight, records });

@@ -9,14 +9,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import type { JetStreamClient } from "@nats-io/jetstream";
 import { headers as makeHeaders, type NatsConnection } from "@nats-io/nats-core";
-import {
-  type Clock,
-  type Logger,
-  limits,
-  newId,
-  PetrelError,
-  parseTraceparent,
-} from "../../core/mod.ts";
+import { type Clock, type Logger, limits, PetrelError, parseTraceparent } from "../../core/mod.ts";
 import { auditSubject } from "../subjects.ts";
 import { adoptJournals } from "./adopt.ts";
 import { journalFileName, makeOutboxDir, SELF } from "./folder.ts";
@@ -95,7 +88,9 @@ export class Outbox {
     if (this.#lanes.length > 0) return;
     this.#stop.signal.throwIfAborted();
     makeOutboxDir(this.#options.dir);
-    this.#lanes = this.#journals().map((journal) => this.#lane(journal));
+    this.#lanes = this.#journals().map((journal, shard) =>
+      this.#lane(journal, () => this.#journal(shard)),
+    );
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#timer.unref();
     this.#tick();
@@ -186,7 +181,8 @@ export class Outbox {
 
   #journal(shard: number): Journal {
     const { dir, name, instance, servers, bytesMax = limits.OUTBOX_BYTES_MAX } = this.#options;
-    const sender = newId();
+    // Of version 4 (RFC 9562): 122 random bits. The stream knows packs by it, so nobody may guess one.
+    const sender = crypto.randomUUID();
     const bytes = Math.max(JOURNAL_BYTES_MIN, Math.floor(bytesMax / this.shards));
     const path = join(dir, journalFileName({ name, sender, shard, owner: SELF }));
     const host = hostname();
@@ -194,7 +190,7 @@ export class Outbox {
     return Journal.create(path, identity, bytes);
   }
 
-  #lane(journal: Journal): Lane {
+  #lane(journal: Journal, renew?: () => Journal): Lane {
     const { js, clock, log, ackTimeoutMs = 5_000 } = this.#options;
     const { name, instance, shard } = journal.identity;
     const subject = auditSubject(name, instance, shard);
@@ -203,7 +199,7 @@ export class Outbox {
       headers.append(PACK_HEADER, formatPackHeader(flight));
       await js.publish(subject, flight.data, { msgID, headers, timeout: ackTimeoutMs });
     };
-    return new Lane({ journal, publish, clock, log });
+    return new Lane({ journal, publish, clock, log, ...(renew ? { renew } : {}) });
   }
 
   #laneOf(record: AuditRecord, shardKey: string | undefined): Lane {

@@ -16,6 +16,8 @@ const RECORD_ID = /^[A-Za-z0-9._:-]{1,200}$/;
 const Token = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/);
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
+const KINDS = ["request", "response", "frame", "task", "alarm"] as const;
+
 export const RecordMeta = z.object({
   /**
    * The request's id; `<id>.r` its response; `<id>.<n>` the n-th frame of its stream;
@@ -25,7 +27,7 @@ export const RecordMeta = z.object({
   /** Which end reports. */
   side: z.enum(["caller", "agent"]),
   /** Both ends report request, response and frame; the agent alone a task's events and alarms. */
-  kind: z.enum(["request", "response", "frame", "task", "alarm"]),
+  kind: z.enum(KINDS),
   method: z.string().regex(/^[A-Za-z]{1,64}$/),
   caller: Token,
   agent: Token,
@@ -82,21 +84,37 @@ export interface Malformation {
   readonly rest: Uint8Array;
 }
 
-export interface Unpacked {
-  readonly records: AuditRecord[];
+export interface Unpacked<T> {
+  readonly records: T[];
   readonly malformed?: Malformation;
 }
 
+/** A record whose body is still in its pack. */
+export interface PackedRecord {
+  readonly meta: RecordMeta;
+  /** A view into the pack. */
+  readonly body: Uint8Array;
+}
+
 /** Unpacks what can be read, in order, and says where reading ended if it was not the pack's end. */
-export function unpack(pack: Uint8Array): Unpacked {
-  const records: AuditRecord[] = [];
-  const { ends, malformed } = walk(pack, (meta, body) =>
-    records.push({ ...meta, body: decoder.decode(body) }),
-  );
+export function unpack(pack: Uint8Array): Unpacked<AuditRecord> {
+  const { records, ...rest } = unpackBytes(pack);
+  return { records: records.map(withText), ...rest };
+}
+
+/** As {@link unpack}, for a reader that needs few of the bodies as text. */
+export function unpackBytes(pack: Uint8Array): Unpacked<PackedRecord> {
+  const records: PackedRecord[] = [];
+  const { ends, malformed } = walk(pack, (meta, body) => records.push({ meta, body }));
   if (!malformed) return { records };
   const offset = ends.at(-1) ?? 0;
   const place = `byte ${offset}`;
   return { records, malformed: { index: ends.length, place, rest: pack.subarray(offset) } };
+}
+
+/** The record with its body as text: what is no UTF-8 becomes U+FFFD. */
+export function withText({ meta, body }: PackedRecord): AuditRecord {
+  return { ...meta, body: decoder.decode(body) };
 }
 
 /** Unpacks a pack. Throws PROTOCOL_VIOLATION with the byte where it stopped making sense. */
@@ -124,10 +142,11 @@ function walk(
   onRecord?: (meta: RecordMeta, body: Uint8Array) => void,
 ): { ends: number[]; malformed: boolean } {
   const ends: number[] = [];
+  const bytes = Buffer.from(pack.buffer, pack.byteOffset, pack.byteLength);
   let offset = 0;
   while (offset < pack.length) {
     const lineEnd = pack.indexOf(NEWLINE, offset);
-    const meta = lineEnd < 0 ? undefined : parseMeta(pack.subarray(offset, lineEnd));
+    const meta = lineEnd < 0 ? undefined : readMeta(bytes, offset, lineEnd);
     const bodyStart = lineEnd + 1;
     const bodyEnd = bodyStart + (meta?.bytes ?? 0);
     if (!meta || pack[bodyEnd] !== NEWLINE) return { ends, malformed: true };
@@ -136,6 +155,41 @@ function walk(
     ends.push(offset);
   }
   return { ends, malformed: false };
+}
+
+/**
+ * A meta as {@link metaLine} writes it, which is what every pack of ours has: each group is what
+ * {@link RecordMeta} says of its field, so that whatever matches is a meta, at a fifth of the time.
+ */
+const META_LINE = new RegExp(
+  [
+    `^\\{"id":"(${RECORD_ID.source.slice(1, -1)})","side":"(caller|agent)"`,
+    `"kind":"(request|response|frame|task|alarm)","method":"([A-Za-z]{1,64})"`,
+    `"caller":"([A-Za-z0-9_-]{1,128})","agent":"([A-Za-z0-9_-]{1,128})"`,
+    `"instance":"([A-Za-z0-9_-]{1,128})","atMs":(0|[1-9][0-9]{0,14})`,
+    `(?:"traceparent":"(${TRACEPARENT.source.slice(1, -1)})",)?(?:"frame":"([a-z]{1,16})",)?"bytes":(0|[1-9][0-9]{0,14})\\}$`,
+  ].join(","),
+);
+
+/** The meta in `bytes[from, to)`; undefined when there is none. */
+function readMeta(bytes: Buffer, from: number, to: number): RecordMeta | undefined {
+  const found = META_LINE.exec(bytes.toString("latin1", from, to));
+  if (!found) return parseMeta(bytes.subarray(from, to));
+  const [kind, traceparent, frame] = [found[3], found[9], found[10]];
+  const meta: RecordMeta = {
+    id: found[1] ?? "",
+    side: found[2] === "caller" ? "caller" : "agent",
+    kind: KINDS.find((one) => one === kind) ?? "request",
+    method: found[4] ?? "",
+    caller: found[5] ?? "",
+    agent: found[6] ?? "",
+    instance: found[7] ?? "",
+    atMs: Number(found[8]),
+    bytes: Number(found[11]),
+  };
+  if (traceparent !== undefined) meta.traceparent = traceparent;
+  if (frame !== undefined) meta.frame = frame;
+  return meta;
 }
 
 function parseMeta(line: Uint8Array): RecordMeta | undefined {

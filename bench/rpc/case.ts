@@ -1,6 +1,7 @@
 /**
  * `rpc` and `rpc-task`: A2A SendMessage over NATS with its audit on, beside plain NATS request-reply.
- * `rpc-async` and `rpc-strict`: the same beside itself with its audit thrown away. Two processes and a real nats-server, all fresh for each run. After a run every envelope must be in
+ * `rpc-async` and `rpc-strict`: the same beside itself with its audit thrown away. Two processes and a
+ * real nats-server, all fresh for each run. After a run every envelope must be in
  * the AUDIT stream, from both ends.
  */
 import { z } from "zod";

@@ -1,6 +1,6 @@
 /** Whose a journal is, and when its owner is certainly dead. */
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -15,6 +15,7 @@ import {
   SELF,
   UNFINISHED,
 } from "../../a2a/audit/folder.ts";
+import { systemClock } from "../../core/mod.ts";
 import { failureOf } from "../support/failure.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "petrel-folder-"));
@@ -65,7 +66,10 @@ test("what a process died over while it made it is removed, what one makes now i
     `${journalFileName({ name: "maker", sender: "s", shard: 0, owner })}${UNFINISHED}`;
   const left = [file(SELF), file({ ...SELF, scope: "ffffffff" })];
   for (const each of [...left, file({ ...SELF, started: 1 })]) writeFileSync(join(dir, each), "");
-  removeUnfinished(dir, "maker");
+  const old = file({ ...SELF, scope: "eeeeeeee" });
+  writeFileSync(join(dir, old), "");
+  utimesSync(join(dir, old), new Date(0), new Date(0));
+  removeUnfinished(dir, "maker", systemClock.nowMs());
   expect(
     readdirSync(dir)
       .filter((each) => each.startsWith("maker."))

@@ -95,6 +95,50 @@ test("any order of reports, packs, acknowledgements and deaths keeps every recor
   );
 }, 60_000);
 
+test("a record that is taken back is not sent, unless its pack is on its way; the others are, in order", () => {
+  const steps = fc.array(
+    fc.record({
+      do: fc.constantFrom("append", "append", "append", "withdraw", "send", "acknowledge"),
+      size: fc.nat(3_000),
+    }),
+    { maxLength: 150 },
+  );
+  fc.assert(
+    fc.property(steps, (given) => {
+      const journal = make();
+      let pending: { body: string; end: number }[] = [];
+      const sent: string[] = [];
+      const due: string[] = [];
+      const onWay: typeof pending = [];
+      for (const [nth, { do: what, size }] of given.entries()) {
+        const body = `${nth} ${"x".repeat(size)}`;
+        if (what === "append" && journal.append(record(`r${nth}`, "agent", body))) {
+          pending.push({ body, end: journal.tail });
+        } else if (what === "withdraw") {
+          const gone = pending[size % Math.max(1, pending.length)];
+          if (gone) expect(journal.withdraw(gone.end)).toBe(true);
+          pending = pending.filter((one) => one !== gone);
+          for (const { end } of onWay) expect(journal.withdraw(end)).toBe(false);
+        } else if (what === "send" && !journal.flight) {
+          const flight = journal.take("open");
+          sent.push(...unpackRecords(flight?.data ?? new Uint8Array()).map((one) => one.body));
+          onWay.push(...pending.splice(0, flight?.records ?? 0));
+          due.push(...onWay.map((one) => one.body));
+        } else if (what === "acknowledge" && journal.flight) {
+          expect(journal.acknowledge()).toBe(true);
+          onWay.splice(0);
+        }
+        expect(journal.pending).toBe(pending.length + onWay.length);
+      }
+      if (journal.flight) journal.acknowledge();
+      sent.push(...drain(journal));
+      expect(sent).toEqual([...due, ...pending.map(({ body }) => body)]);
+      journal.remove();
+    }),
+    { seed, numRuns: 100 },
+  );
+});
+
 test("what was packed goes out as it was, whatever text it is", () => {
   const journal = make();
   fc.assert(

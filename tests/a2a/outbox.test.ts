@@ -241,6 +241,64 @@ test("strict: nothing leaves before it is stored, and what cannot be in time fai
   expect(await failureOf(after)).toMatchObject({ code: "CANCELLED" });
 }, 60_000);
 
+test("strict: a request that failed is not stored later, unless its pack was on its way", async () => {
+  await using nats = await startNats();
+  const client = await openMesh(nats.url, "client", { auditMode: "strict" });
+  const { outbox } = client;
+  await outbox.reportBefore(record("first", "caller"), systemClock.nowMs() + 5_000);
+  await nats.kill9();
+  const fail = async (id: string) => {
+    const late = Promise.resolve(
+      outbox.reportBefore(record(id, "caller"), systemClock.nowMs() + 50),
+    );
+    expect(await failureOf(late)).toMatchObject({ code: "OVERLOADED" });
+  };
+  await fail("on-its-way");
+  await Promise.all(["a", "b", "c"].map(fail));
+  expect(outbox.counts).toMatchObject({ reported: 2, stored: 1, pending: 1 });
+  const patient = outbox.reportBefore(record("patient", "caller"), systemClock.nowMs() + 30_000);
+  await fail("d");
+  await nats.restart();
+  await patient;
+  expect(outbox.counts).toMatchObject({ reported: 3, stored: 3, pending: 0 });
+  await client.close();
+  const reader = await openMesh(nats.url, "reader");
+  const packs = await packsOf(reader);
+  expectWhole(packs);
+  expect(packs.flatMap(({ records }) => records.map(({ id }) => id))).toEqual([
+    "first",
+    "on-its-way",
+    "patient",
+  ]);
+  await reader.close();
+}, 60_000);
+
+test("nobody can guess a sender: the stream takes each pack number of a sender once", async () => {
+  await using nats = await startNats();
+  const mesh = await openMesh(nats.url, "host", { auditShards: 4 });
+  const other = await openMesh(nats.url, "host", { auditShards: 4 });
+  for (const { outbox } of [mesh, other]) {
+    for (let n = 0; n < 40; n++) await outbox.report(record(`r${n}`, "caller"));
+  }
+  await Promise.all([mesh.outbox.drain(5_000), other.outbox.drain(5_000)]);
+  const packs = await packsOf(mesh);
+  const senders = [...new Set(packs.map(({ header }) => header.sender))];
+  expect(senders.length).toBe(8);
+  const blocks = (id: string) => id.split("-");
+  const instances = [mesh.instance, other.instance].flatMap(blocks);
+  const seen = new Set(instances);
+  for (const sender of senders) {
+    // RFC 9562 section 5.4: 122 random bits, no time and no counter among them.
+    expect(sender).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    const [first = "", , , , last = ""] = blocks(sender);
+    for (const block of [first, last]) {
+      expect(seen.has(block)).toBe(false);
+      seen.add(block);
+    }
+  }
+  await Promise.all([mesh.close(), other.close()]);
+}, 30_000);
+
 test("both ends of a call report to one shard, whatever the call is about", async () => {
   await using nats = await startNats();
   const shards = 5;
