@@ -1,4 +1,6 @@
 /** Every case by its name, in the order they are run. */
+import { benchBridge, benchNatsKafka, benchRecords } from "./bridge/case.ts";
+import { benchVerify } from "./bridge/verify.ts";
 import type { Figure } from "./figure.ts";
 import { benchLogs, benchLogsMany, benchLogsSlow } from "./logs/case.ts";
 import { benchRpc } from "./rpc/case.ts";
@@ -30,5 +32,18 @@ export const CASES: readonly Case[] = [
     about: "bytes that wait for a reader 100 times slower; peer: the body as text",
     run: benchLogsSlow,
   },
+  {
+    name: "bridge",
+    about:
+      "100,000 envelopes of the audit into Kafka, exactly once; peer: kafkajs, the same batches",
+    run: benchBridge,
+  },
+  {
+    name: "nats-kafka",
+    about: "the same, an envelope a message; peer: nats-io/nats-kafka, a connector per subject",
+    run: benchNatsKafka,
+  },
+  { name: "verify", about: "1,000,000 records in Kafka verified, and a tenth", run: benchVerify },
+  { name: "records", about: "what it costs to make a record of two reports", run: benchRecords },
   { name: "startup", about: "the binary; peer: the same from source", run: benchStartup },
 ];

@@ -7,7 +7,7 @@ export { KafkaReader } from "./kafka/reader.ts";
 export { leafIndexOf, type StoredRecord } from "./kafka/record.ts";
 export { KafkaSink } from "./kafka/sink.ts";
 export { batchBytesMaxOf, ensureTopics, type TopicSpec } from "./kafka/topics.ts";
-export { decodeLedger, type LedgerEntry } from "./ledger.ts";
+export { decodeLedger, encodeLedger, type LedgerEntry } from "./ledger.ts";
 export type { Fact } from "./mirror/fact.ts";
 export { Mirror, type MirrorOptions } from "./mirror/mirror.ts";
 export type { PlacedNote } from "./proof/checkpoints.ts";

@@ -54,7 +54,12 @@ export interface ReadOptions {
 }
 
 /** Bytes asked of the server ahead of the reader. */
-const READ_AHEAD_BYTES = 8 * 1024 * 1024;
+const READ_AHEAD_BYTES = 2 * 1024 * 1024;
+/**
+ * The client puts a message together in buffers that double, and what is read becomes garbage at once; left
+ * alone it grows to several hundred megabytes before it is collected. A reader in a hurry collects it itself.
+ */
+const COLLECT_EVERY_BYTES = 6 * 1024 * 1024;
 
 /** The stream's messages. Throws INCOMPLETE when the stream goes while it is read. */
 export async function* readMessages(
@@ -77,10 +82,16 @@ export async function* readMessages(
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
   void stopWhenDeleted(messages, jsm);
+  let uncollected = 0;
   try {
     for await (const message of messages) {
       const { seq, subject, data } = message;
       if (!follow && seq > last) return;
+      uncollected += data.length;
+      if (uncollected > COLLECT_EVERY_BYTES) {
+        uncollected = 0;
+        Bun.gc(true);
+      }
       yield {
         seq,
         subject,

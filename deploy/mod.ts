@@ -15,6 +15,8 @@ export {
 } from "./programs/catalogue.ts";
 export { type EnsureOptions, ensureProgram } from "./programs/ensure.ts";
 export { findProgram } from "./programs/find.ts";
+export { buildWithGo } from "./programs/go.ts";
 export { lookForJava } from "./programs/java.ts";
+export type { ModulePin } from "./programs/pins.ts";
 export { type RunOptions, type RunResult, run } from "./programs/run.ts";
 export type { OnProgress } from "./programs/way.ts";

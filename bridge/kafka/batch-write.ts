@@ -93,7 +93,7 @@ function writeRecords(
   bytesMax: number,
 ): { bytes: Buffer; count: number } {
   const base = records[from]?.timestampMs ?? 0;
-  const buffer = Buffer.allocUnsafe(bytesBound(records, from, bytesMax));
+  const buffer = takeBuffer(bytesBound(records, from, bytesMax));
   let at = RECORDS_AT;
   let count = 0;
   for (let index = from; index < records.length; index++) {
@@ -106,6 +106,26 @@ function writeRecords(
   }
   if (count === 0) throw tooLarge(records[from], bytesMax);
   return { bytes: buffer.subarray(0, at), count };
+}
+
+/**
+ * Buffers of batches that are sent. A batch's is larger than the batch, and a bridge in a hurry makes
+ * hundreds a second: garbage that would be collected long after it was made.
+ */
+const spare: Buffer[] = [];
+/** As many as a sink sends side by side. */
+const SPARE_MAX = 5;
+const BUFFER_STEP_BYTES = 2 ** 20;
+
+function takeBuffer(bytes: number): Buffer {
+  const found = spare.findIndex(({ length }) => length >= bytes);
+  const [buffer] = found < 0 ? [] : spare.splice(found, 1);
+  return buffer ?? Buffer.allocUnsafeSlow(Math.ceil(bytes / BUFFER_STEP_BYTES) * BUFFER_STEP_BYTES);
+}
+
+/** Takes back the buffer of an encoded batch that was answered; the batch must not be looked at again. */
+export function reuseBatch(batch: Buffer): void {
+  if (spare.length < SPARE_MAX) spare.push(Buffer.from(batch.buffer));
 }
 
 /** Room for every record that can fit, and for the one that turns out not to. */

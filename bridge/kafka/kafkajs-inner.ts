@@ -16,6 +16,8 @@ export interface Exchange<T> {
     readonly apiVersion: number;
     readonly apiName: string;
     encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>;
+    /** The request's last bytes, behind those of `encode`, sent from where they lie. */
+    readonly tail?: Buffer | undefined;
   };
   readonly response: {
     /** With `clientSideThrottleTime`, by which kafkajs keeps to a quota (KIP-219). */
@@ -89,10 +91,27 @@ export interface InnerLogger {
 interface RequestQueue {
   readonly pending: readonly unknown[];
   scheduleCheckPendingRequests: (this: RequestQueue) => void;
+  push(sent: {
+    readonly entry: object;
+    readonly expectResponse: true;
+    readonly requestTimeout: number | null;
+    readonly sendRequest: () => void;
+  }): void;
+  maybeThrottle(throttleMs: number): void;
+}
+
+interface Connection {
+  readonly requestQueue: RequestQueue;
+  readonly clientId: string;
+  readonly socket: { write(bytes: Buffer): void };
+  isAuthenticated(): boolean;
+  failIfNotConnected(): void;
+  nextCorrelationId(): number;
+  send: <T>(exchange: Exchange<T>) => Promise<T>;
 }
 
 interface ConnectionPool {
-  readonly pool: readonly { readonly requestQueue: RequestQueue }[];
+  readonly pool: readonly Connection[];
 }
 
 interface PoolBuilder {
@@ -143,7 +162,7 @@ export async function loadKafkajs(): Promise<KafkajsInner> {
       // A connection's requests overlap; what must not, ours or not, is seen to by who sends.
       const limits = { allowAutoTopicCreation: false, maxInFlightRequests: null };
       const made = new Cluster({ ...options, ...limits });
-      quietQueues(made.connectionPoolBuilder);
+      mendConnections(made.connectionPoolBuilder);
       return made;
     },
     makeAdmin: (inner, { logger, retry }) =>
@@ -151,20 +170,87 @@ export async function loadKafkajs(): Promise<KafkajsInner> {
   };
 }
 
+function mendConnections(builder: PoolBuilder): void {
+  const build = builder.build;
+  builder.build = async (destination) => {
+    const made = await build.call(builder, destination);
+    for (const connection of made.pool) {
+      quietQueue(connection.requestQueue);
+      sendTails(connection);
+    }
+    return made;
+  };
+}
+
 /**
  * kafkajs sets a timer of minus fifty years after every answer (`throttledUntil` is -1), of which Bun and
  * Node warn on standard error. A timer is of use only while a request waits.
  */
-function quietQueues(builder: PoolBuilder): void {
-  const build = builder.build;
-  builder.build = async (destination) => {
-    const made = await build.call(builder, destination);
-    for (const { requestQueue } of made.pool) {
-      const schedule = requestQueue.scheduleCheckPendingRequests;
-      requestQueue.scheduleCheckPendingRequests = () => {
-        if (requestQueue.pending.length > 0) schedule.call(requestQueue);
-      };
-    }
-    return made;
+function quietQueue(requestQueue: RequestQueue): void {
+  const schedule = requestQueue.scheduleCheckPendingRequests;
+  requestQueue.scheduleCheckPendingRequests = () => {
+    if (requestQueue.pending.length > 0) schedule.call(requestQueue);
   };
+}
+
+/**
+ * kafkajs copies a request into a buffer of the next power of two, filled with zeros before, and that into
+ * another: at a record batch's size most of the memory a bridge takes. A request with a tail is put on the
+ * wire in two writes instead; its place among the others, its deadline and its answer are as kafkajs has
+ * them (network/connection.js, `send`). One that has to sign in first goes the old way.
+ */
+function sendTails(connection: Connection): void {
+  const send = connection.send.bind(connection);
+  connection.send = async (exchange) => {
+    const { request, response, requestTimeout = null } = exchange;
+    const { tail, apiKey, apiVersion, apiName } = request;
+    if (!tail) return send(exchange);
+    if (!connection.isAuthenticated()) return send({ ...exchange, request: whole(request, tail) });
+    const { requestQueue, clientId, socket } = connection;
+    const { buffer: body } = await request.encode();
+    connection.failIfNotConnected();
+    const correlationId = connection.nextCorrelationId();
+    const head = requestHead({ apiKey, apiVersion, correlationId, clientId });
+    head.writeInt32BE(head.length - SIZE_BYTES + body.length + tail.length, 0);
+    const { payload } = await new Promise<{ payload: Buffer }>((resolve, reject) => {
+      const entry = { apiKey, apiName, apiVersion, correlationId, resolve, reject };
+      const sendRequest = () => {
+        socket.write(Buffer.concat([head, body]));
+        socket.write(tail);
+      };
+      requestQueue.push({ entry, expectResponse: true, requestTimeout, sendRequest });
+    });
+    const decoded = await response.decode(payload);
+    requestQueue.maybeThrottle(decoded.clientSideThrottleTime);
+    return response.parse(decoded);
+  };
+}
+
+type Request<T> = Exchange<T>["request"];
+
+function whole<T>(request: Request<T>, tail: Buffer): Request<T> {
+  const encode = async () => {
+    const buffer = Buffer.concat([(await request.encode()).buffer, tail]);
+    return { buf: buffer, buffer };
+  };
+  return { ...request, encode, tail: undefined };
+}
+
+const SIZE_BYTES = 4;
+
+/** Room for the size, and the header version 1 of a request (the Kafka protocol guide). */
+function requestHead(of: {
+  readonly apiKey: number;
+  readonly apiVersion: number;
+  readonly correlationId: number;
+  readonly clientId: string;
+}): Buffer {
+  const clientId = Buffer.from(of.clientId);
+  const head = Buffer.alloc(SIZE_BYTES + 10 + clientId.length);
+  head.writeInt16BE(of.apiKey, 4);
+  head.writeInt16BE(of.apiVersion, 6);
+  head.writeInt32BE(of.correlationId, 8);
+  head.writeInt16BE(clientId.length, 12);
+  clientId.copy(head, 14);
+  return head;
 }

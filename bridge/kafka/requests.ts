@@ -37,7 +37,7 @@ export interface ProduceAnswer {
 export function produce(request: ProduceRequest): Exchange<ProduceAnswer> {
   const { transactionalId, topic, partition, batch, timeoutMs } = request;
   const write = () =>
-    new ByteWriter(batch.length + 2 * (transactionalId.length + topic.length) + 64)
+    new ByteWriter()
       .string(transactionalId)
       .int16(ALL_REPLICAS)
       .int32(timeoutMs)
@@ -45,8 +45,8 @@ export function produce(request: ProduceRequest): Exchange<ProduceAnswer> {
       .string(topic)
       .int32(1)
       .int32(partition)
-      .bytes(batch).written;
-  return exchange(PRODUCE, write, readProduced);
+      .int32(batch.length).written;
+  return exchange(PRODUCE, write, readProduced, batch);
 }
 
 function readProduced(reader: ByteReader): Answer<ProduceAnswer> {
@@ -178,10 +178,12 @@ function exchange<T>(
   api: Pick<Exchange<T>["request"], "apiKey" | "apiVersion" | "apiName">,
   write: () => Buffer,
   read: (reader: ByteReader) => Answer<T>,
+  tail?: Buffer,
 ): Exchange<T> {
   return {
     request: {
       ...api,
+      tail,
       async encode() {
         const buffer = write();
         return { buf: buffer, buffer };

@@ -33,7 +33,9 @@ export interface SavedPairs {
 const OPEN_MAX = 200_000;
 const MARKED_MAX = 100_000;
 /** Copies of a report come soon after it, or not at all: copies of packs are dropped before. */
-const CLOSED_MAX = 20_000;
+const CLOSED_MIN = 20_000;
+/** The oldest go together, for one at a time costs as much as all else that is done here. */
+const CLOSED_MAX = CLOSED_MIN + 5_000;
 
 export class Pairs {
   /** In the order of their first reports. */
@@ -80,7 +82,7 @@ export class Pairs {
       this.#marked.set(id, first);
       expired.push([id, first]);
     }
-    trim(this.#marked, MARKED_MAX);
+    if (this.#marked.size > MARKED_MAX) trim(this.#marked, MARKED_MAX);
     return expired;
   }
 
@@ -101,11 +103,11 @@ export class Pairs {
 
   #close(id: string, first: Open): void {
     this.#closed.set(id, first);
-    trim(this.#closed, CLOSED_MAX);
+    if (this.#closed.size > CLOSED_MAX) trim(this.#closed, CLOSED_MIN);
   }
 }
 
-function trim(map: Map<string, Open>, max: number): void {
-  if (map.size <= max) return;
-  for (const id of map.keys().take(map.size - max)) map.delete(id);
+/** Leaves the last `count` entries. */
+function trim(map: Map<string, Open>, count: number): void {
+  for (const id of map.keys().take(map.size - count)) map.delete(id);
 }

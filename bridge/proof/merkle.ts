@@ -27,17 +27,97 @@ const nodeScratch = new Uint8Array(1 + 2 * HASH_BYTES);
  * holds no bare newline, so no two records have the same leaf data.
  */
 export function leafHash(record: KafkaRecord): Uint8Array {
-  const { topic, key, timestampMs, headers, value } = record;
-  const names = Object.keys(headers).sort();
-  const pairs = names.map((name) => [name, headers[name]]);
-  const head = JSON.stringify([topic, key, timestampMs, pairs]);
-  const bytesMax = 2 + head.length * BYTES_PER_UNIT_MAX + value.length;
-  if (bytesMax > leafScratch.length) leafScratch = Buffer.alloc(2 * bytesMax);
+  const { value } = record;
+  const names = sortedNames(record.headers);
+  const plainEnd = writePlainHead(record, names);
+  let end = plainEnd ?? writeHead(record, names);
   leafScratch[0] = LEAF_PREFIX;
-  let end = 1 + leafScratch.write(head, 1, "utf8");
   leafScratch[end++] = NEWLINE;
+  reserve(end + value.length, end);
   leafScratch.set(value, end);
   return sha256(leafScratch.subarray(0, end + value.length));
+}
+
+/** Writes the head behind the prefix; returns where it ends. */
+function writeHead({ topic, key, timestampMs, headers }: KafkaRecord, names: readonly string[]) {
+  const pairs = names.map((name) => [name, headers[name]]);
+  const head = JSON.stringify([topic, key, timestampMs, pairs]);
+  reserve(2 + head.length * BYTES_PER_UNIT_MAX, 0);
+  return 1 + leafScratch.write(head, 1, "utf8");
+}
+
+/**
+ * The same for printable ASCII without quotes and backslashes, which is what nearly every record has:
+ * a third of the time. Undefined when there is anything else.
+ */
+function writePlainHead(
+  { topic, key, timestampMs, headers }: KafkaRecord,
+  names: readonly string[],
+): number | undefined {
+  if (!Number.isSafeInteger(timestampMs)) return undefined;
+  let bytes = topic.length + key.length + PUNCTUATION_BYTES_MAX;
+  for (const name of names)
+    bytes += name.length + (headers[name]?.length ?? 0) + PUNCTUATION_BYTES_MAX;
+  reserve(bytes, 0);
+  let end = writePlain('["', 1, true);
+  end = writePlain(topic, end);
+  end = writePlain('","', end, true);
+  end = writePlain(key, end);
+  end = writePlain(`",${timestampMs},[`, end, true);
+  for (let index = 0; index < names.length && end > 0; index++) {
+    const name = names[index] ?? "";
+    end = writePlain(index === 0 ? '["' : ',["', end, true);
+    end = writePlain(name, end);
+    end = writePlain('","', end, true);
+    end = writePlain(headers[name] ?? "", end);
+    end = writePlain('"]', end, true);
+  }
+  end = writePlain("]]", end, true);
+  return end > 0 ? end : undefined;
+}
+
+const PUNCTUATION_BYTES_MAX = 40;
+const QUOTE = 34;
+const BACKSLASH = 92;
+
+/** Returns where it ends, or 0 for a text JSON would write otherwise, and for a place of 0. */
+function writePlain(text: string, from: number, isJson = false): number {
+  if (from === 0) return 0;
+  const { length } = text;
+  for (let at = 0; at < length; at++) {
+    const code = text.charCodeAt(at);
+    const isPlain = code >= 32 && code < 127 && code !== QUOTE && code !== BACKSLASH;
+    if (!isPlain && !isJson) return 0;
+    leafScratch[from + at] = code;
+  }
+  return from + length;
+}
+
+/** Makes room; the first `kept` bytes stay. */
+function reserve(bytes: number, kept: number): void {
+  if (bytes <= leafScratch.length) return;
+  const larger = Buffer.alloc(2 * bytes);
+  leafScratch.copy(larger, 0, 0, kept);
+  leafScratch = larger;
+}
+
+/** Names of records that were made the same way, as they stand and sorted. */
+const orders: { readonly names: readonly string[]; readonly sorted: readonly string[] }[] = [];
+const ORDERS_MAX = 16;
+
+function sortedNames(headers: KafkaRecord["headers"]): readonly string[] {
+  const names = Object.keys(headers);
+  for (const order of orders) if (areSame(order.names, names)) return order.sorted;
+  const sorted = names.toSorted();
+  if (orders.length === ORDERS_MAX) orders.shift();
+  orders.push({ names, sorted });
+  return sorted;
+}
+
+function areSame(left: readonly string[], right: readonly string[]): boolean {
+  if (left.length !== right.length) return false;
+  for (let at = 0; at < left.length; at++) if (left[at] !== right[at]) return false;
+  return true;
 }
 
 /** Hash of an inner node: SHA-256(0x01 || left || right). */

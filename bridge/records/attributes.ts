@@ -32,33 +32,58 @@ const KNOWN = [
   "tree",
   "traceparent",
 ] as const;
+type Known = (typeof KNOWN)[number];
 const KNOWN_NAMES: ReadonlySet<string> = new Set(KNOWN);
 
 /**
- * All attributes but `datacontenttype`, by name. Throws INTERNAL for a name or value that may not stand in
- * a header: an event that was not made by our factories.
+ * Makes a function that gives all attributes but `datacontenttype`, by name, each name behind `prefix`. It
+ * throws INTERNAL for a name or value that may not stand in a header: an event that was not made by our
+ * factories. Names are put together once: this is done for every record.
  */
-export function attributesOf({ event, leaf, tree }: PlacedEvent): Attributes {
-  const attributes: Attributes = {
-    specversion: "1.0",
-    type: event.type,
-    id: event.id,
-    source: event.source,
-    time: instantText(event.timeMs),
-    partitionkey: event.key,
-    sequence: sequenceText(leaf),
-    tree,
+export function attributeWriter(prefix: string): (placed: PlacedEvent) => Attributes {
+  const named = namesBehind(prefix);
+  const extensions = new Map<string, string>();
+  const extension = (name: string): string => {
+    const known = extensions.get(name);
+    if (known !== undefined) return known;
+    if (KNOWN_NAMES.has(name) || !EXTENSION.test(name)) throw refused(name, "name");
+    if (extensions.size < NAMES_MAX) extensions.set(name, prefix + name);
+    return prefix + name;
   };
-  if (event.subject !== undefined) attributes.subject = event.subject;
-  if (event.traceparent !== undefined) attributes.traceparent = event.traceparent;
-  for (const name in attributes) checkValue(name, attributes[name] ?? "");
-  for (const name in event.extensions) {
-    const value = event.extensions[name] ?? "";
-    if (KNOWN_NAMES.has(name) || !isExtensionName(name)) throw refused(name, "name");
-    checkValue(name, value);
-    attributes[name] = value;
-  }
-  return attributes;
+  return ({ event, leaf, tree }) => {
+    const attributes: Attributes = {
+      [named.specversion]: "1.0",
+      [named.type]: event.type,
+      [named.id]: event.id,
+      [named.source]: event.source,
+      [named.time]: instantText(event.timeMs),
+      [named.partitionkey]: event.key,
+      [named.sequence]: sequenceText(leaf),
+      [named.tree]: tree,
+    };
+    if (event.subject !== undefined) attributes[named.subject] = event.subject;
+    if (event.traceparent !== undefined) attributes[named.traceparent] = event.traceparent;
+    for (const name in event.extensions) attributes[extension(name)] = event.extensions[name] ?? "";
+    checkValues(attributes, prefix);
+    return attributes;
+  };
+}
+
+function namesBehind(prefix: string): Readonly<Record<Known, string>> {
+  const named = (name: Known) => prefix + name;
+  return {
+    specversion: named("specversion"),
+    type: named("type"),
+    id: named("id"),
+    source: named("source"),
+    subject: named("subject"),
+    time: named("time"),
+    datacontenttype: named("datacontenttype"),
+    partitionkey: named("partitionkey"),
+    sequence: named("sequence"),
+    tree: named("tree"),
+    traceparent: named("traceparent"),
+  };
 }
 
 /**
@@ -70,7 +95,7 @@ export function eventOf(
   data: string | undefined,
   place: string,
 ): PlacedEvent {
-  const required = (name: (typeof KNOWN)[number]): string => {
+  const required = (name: Known): string => {
     const value = attributes[name];
     if (value === undefined || value === "") throw violation(place, name, "is missing");
     return value;
@@ -85,7 +110,7 @@ export function eventOf(
     const isText = name === "datacontenttype" ? MEDIA_TYPE.test(value) : isAttributeText(value);
     if (!isText) throw violation(place, safeName(name), "holds a character that is not allowed");
     if (KNOWN_NAMES.has(name)) continue;
-    if (!isExtensionName(name)) throw violation(place, safeName(name), "is no attribute's name");
+    if (!EXTENSION.test(name)) throw violation(place, safeName(name), "is no attribute's name");
     extensions[name] = value;
   }
   const { subject, traceparent, datacontenttype: contentType } = attributes;
@@ -109,19 +134,23 @@ const MEDIA_TYPE = /^[ -~]{1,200}$/;
 
 /** CloudEvents 1.0.2, "Attribute naming convention"; `data` is a member of its JSON format. */
 const EXTENSION = /^(?!data$)[a-z0-9]{1,20}$/;
-/** Names that passed. Ours are a few dozen; a bound all the same. */
-const passed = new Set<string>();
-const PASSED_MAX = 1_000;
+/** Ours are a few dozen; a bound all the same. */
+const NAMES_MAX = 1_000;
 
-function isExtensionName(name: string): boolean {
-  if (passed.has(name)) return true;
-  if (!EXTENSION.test(name)) return false;
-  if (passed.size < PASSED_MAX) passed.add(name);
-  return true;
-}
-
-function checkValue(name: string, value: string): void {
-  if (value === "" || !isAttributeText(value)) throw refused(name, "value");
+/** Looks at all values at once, and at each only where something is wrong. */
+function checkValues(attributes: Readonly<Attributes>, prefix: string): void {
+  let all = "";
+  let isEmpty = false;
+  for (const name in attributes) {
+    const value = attributes[name] ?? "";
+    isEmpty ||= value === "";
+    all += value;
+  }
+  if (!isEmpty && isAttributeText(all)) return;
+  for (const name in attributes) {
+    const value = attributes[name] ?? "";
+    if (value === "" || !isAttributeText(value)) throw refused(name.slice(prefix.length), "value");
+  }
 }
 
 function refused(name: string, what: "name" | "value"): PetrelError {

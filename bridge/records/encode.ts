@@ -4,7 +4,7 @@
  */
 import type { KafkaRecord } from "../kafka/record.ts";
 import { SEQUENCE_HEADER, TREE_HEADER } from "../kafka/record.ts";
-import { type Attributes, attributesOf } from "./attributes.ts";
+import { type Attributes, attributeWriter } from "./attributes.ts";
 import { writeFlat } from "./avro-record.ts";
 import { CLOUD_AVRO_TYPE, writeCloudAvro } from "./cloud-avro.ts";
 import { CLOUD_JSON_TYPE, writeCloudJson } from "./cloud-json.ts";
@@ -39,37 +39,34 @@ type Data = string | Uint8Array | undefined;
 export const AVRO_TYPE = "application/avro";
 export const ATTRIBUTE_PREFIX = "ce_";
 
+const attributesOf = attributeWriter("");
+const headersOf = attributeWriter(ATTRIBUTE_PREFIX);
+
 export function makeEncoder(options: EncoderOptions): Encode {
   const { content, encoding, schemaIds } = options;
   const isAvro = encoding === "avro";
   return (event, leaf, tree, timestampMs) => {
     const channel = channelOf(event.type);
-    const attributes = attributesOf({ event, leaf, tree });
-    const headers =
-      content === "binary" ? binaryHeaders(attributes) : structuredHeaders(attributes);
+    const placed = { event, leaf, tree };
+    let headers: Headers;
     let data: Data;
     if (content === "structured") {
+      const attributes = attributesOf(placed);
+      headers = structuredHeaders(attributes);
       headers["content-type"] = isAvro ? CLOUD_AVRO_TYPE : CLOUD_JSON_TYPE;
       if (event.contentType !== undefined) attributes.datacontenttype = event.contentType;
       data = (isAvro ? writeCloudAvro : writeCloudJson)(attributes, event.data);
-    } else if (isAvro) {
-      headers["content-type"] = AVRO_TYPE;
-      data = avroData(channel, event);
     } else {
-      if (event.contentType !== undefined) headers["content-type"] = event.contentType;
-      data = schemaIds ? jsonData(event) : event.data;
+      headers = headersOf(placed);
+      const contentType = isAvro ? AVRO_TYPE : event.contentType;
+      if (contentType !== undefined) headers["content-type"] = contentType;
+      data = isAvro ? avroData(channel, event) : schemaIds ? jsonData(event) : event.data;
     }
     const schemaId = schemaIds?.[channel];
     if (schemaId !== undefined) headers[SCHEMA_ID_HEADER] = String(schemaId);
     const value = valueOf(data, schemaId);
     return { topic: topicOf(channel, options), key: event.key, value, headers, timestampMs };
   };
-}
-
-function binaryHeaders(attributes: Readonly<Attributes>): Headers {
-  const headers: Headers = {};
-  for (const name in attributes) headers[headerOf(name)] = attributes[name] ?? "";
-  return headers;
 }
 
 /** A structured event repeats what the verifier looks for, so that it need not read the value. */
@@ -95,15 +92,3 @@ function valueOf(data: Data, schemaId: number | undefined): Buffer {
 }
 
 const NOTHING = Buffer.alloc(0);
-
-/** Header names by attribute: a few dozen, made once. */
-const names = new Map<string, string>();
-const NAMES_MAX = 1_000;
-
-function headerOf(attribute: string): string {
-  const known = names.get(attribute);
-  if (known !== undefined) return known;
-  const name = ATTRIBUTE_PREFIX + attribute;
-  if (names.size < NAMES_MAX) names.set(attribute, name);
-  return name;
-}

@@ -7,7 +7,7 @@ import { parseTraceparent } from "../../core/mod.ts";
 import type { Place } from "../mirror/fact.ts";
 import { JSON_TYPE, readBody } from "./body.ts";
 import { callOf, type Ids, idsOf, taskOfEvent } from "./ids.ts";
-import { instantText, safeText, timeText } from "./text.ts";
+import { instantText, isTime, safeText } from "./text.ts";
 import { channelOf, holdsNotices } from "./topics.ts";
 
 export interface AuditEvent {
@@ -49,7 +49,7 @@ export function envelopeEvent(input: EnvelopeInput): AuditEvent {
   const ids = withTaskOfEvent(meta, idsOf(meta.method, meta.kind, json));
   const contextId = ids.contextId && safeText(ids.contextId);
   const taskId = ids.taskId && safeText(ids.taskId);
-  const isTimely = timeText(meta.atMs) !== undefined;
+  const isTimely = isTime(meta.atMs);
   const outcome = outcomeOf(meta, json);
   const extensions: Record<string, string> = {
     envelopeid: safeText(meta.id),
@@ -59,7 +59,7 @@ export function envelopeEvent(input: EnvelopeInput): AuditEvent {
     reportedby: reportedBy,
     instance: safeText(meta.instance),
     redaction: safeText(redactionVersion),
-    streamtime: instantText(atMs),
+    streamtime: streamText(atMs),
   };
   if (contextId) extensions.contextid = contextId;
   if (taskId) extensions.taskid = taskId;
@@ -80,6 +80,17 @@ export function envelopeEvent(input: EnvelopeInput): AuditEvent {
     data: body === "" ? undefined : body,
   };
 }
+
+/** The reports of a pack were stored at the same time. */
+function streamText(ms: number): string {
+  if (ms !== streamMs) {
+    streamMsText = instantText(ms);
+    streamMs = ms;
+  }
+  return streamMsText;
+}
+let streamMs = Number.NaN;
+let streamMsText = "";
 
 /** Where a body lies that is too large for a record. */
 export interface BodyReference {

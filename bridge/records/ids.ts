@@ -88,7 +88,14 @@ function member(value: unknown, name: string): unknown {
   return Reflect.get(value, name) ?? undefined;
 }
 
-/** ProtoJSON parsers take both spellings of a field. */
+/** ProtoJSON parsers take both spellings of a field; the names are those asked for above. */
+const SNAKE_CASE: Readonly<Record<string, string>> = {
+  contextId: "context_id",
+  taskId: "task_id",
+  statusUpdate: "status_update",
+  artifactUpdate: "artifact_update",
+};
+
 function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return SNAKE_CASE[name] ?? name;
 }

@@ -45,9 +45,14 @@ const HEX = Array.from({ length: 256 }, (_, byte) =>
 /** The last instant that RFC 3339 can write: the end of the year 9999. */
 const TIME_MS_MAX = 253_402_300_799_999;
 
+/** True for a time that RFC 3339 can write. */
+export function isTime(ms: number): boolean {
+  return ms >= 0 && ms <= TIME_MS_MAX;
+}
+
 /** RFC 3339 in UTC with milliseconds; undefined for a time it cannot write. */
 export function timeText(ms: number): string | undefined {
-  return ms >= 0 && ms <= TIME_MS_MAX ? new Date(ms).toISOString() : undefined;
+  return isTime(ms) ? new Date(ms).toISOString() : undefined;
 }
 
 /** As {@link timeText}; throws INTERNAL for a time it cannot write: JetStream's own are none. */

@@ -14,8 +14,13 @@ import type { WayContext } from "./way.ts";
 const DOWNLOAD_TIMEOUT_MS = 60_000;
 const BUILD_TIMEOUT_MS = 600_000;
 
+export interface GoContext extends Omit<WayContext, "packageName"> {
+  /** The executable's name. */
+  readonly packageName: string;
+}
+
 /** Puts the package's one executable into `context.outDir`. Rejects with the reason it could not. */
-export async function buildWithGo(pin: ModulePin, context: WayContext): Promise<Receipt> {
+export async function buildWithGo(pin: ModulePin, context: GoContext): Promise<Receipt> {
   if (Bun.which("go") === null) throw new PetrelError("UNAVAILABLE", "go is not on the PATH");
   const goPath = join(context.workDir, "go");
   const env = {

@@ -1,0 +1,29 @@
+/** A real Kafka of one node for a case: its own ports and data, nothing left behind. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ensureProgram, localKafka, startKafka } from "../../deploy/mod.ts";
+import type { BenchContext } from "../run.ts";
+
+const TOOLS_DIR = join(import.meta.dir, "../../.tools");
+
+export interface BenchKafka extends AsyncDisposable {
+  readonly brokers: readonly string[];
+}
+
+/** Starts a broker; fetches Kafka first where it is missing. Throws PROGRAM_MISSING without a Java. */
+export async function startBroker({ signal, onProgress }: BenchContext): Promise<BenchKafka> {
+  const program = await ensureProgram("kafka", {
+    toolsDir: TOOLS_DIR,
+    signal,
+    onProgress: (_kind, text) => onProgress(text),
+  });
+  await using stack = new AsyncDisposableStack();
+  const dir = await mkdtemp(join(tmpdir(), "petrel-bench-kafka-"));
+  stack.defer(() => rm(dir, { recursive: true, force: true }));
+  const { brokers, nodes } = await startKafka({ runner: localKafka(program), dir, signal });
+  // What it holds is not kept, so nothing has to be ended in order.
+  stack.defer(async () => void (await Promise.all(nodes.map((node) => node.kill9()))));
+  const owned = stack.move();
+  return { brokers, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
