@@ -3,7 +3,7 @@ import { partitionOf } from "./kafka/partition.ts";
 import type { KafkaReader, PartitionOffsets } from "./kafka/reader.ts";
 import { leafIndexOf, TREE_HEADER } from "./kafka/record.ts";
 import { type TopicOptions, topicsOf } from "./records/topics.ts";
-import type { Trail } from "./resume.ts";
+import type { Trail, Written } from "./resume.ts";
 
 export function ledgerTopicOf({ prefix }: Pick<TopicOptions, "prefix">): string {
   return `${prefix}.ledger`;
@@ -24,26 +24,35 @@ export function kafkaTrail(reader: KafkaReader, topics: TopicOptions, shards: nu
         if (await wasWritten(reader, topic, signal)) return false;
       return true;
     },
-    writtenAlready: async (tree, size, signal) => {
-      const last = new Map<string, number>();
-      const partitions = new Map<string, number>();
-      for (const topic of topicsOf(topics)) {
-        const offsets = await reader.offsetsOf(topic, signal);
-        partitions.set(topic, offsets.length);
-        for (const one of offsets) {
-          const leaf = await lastLeafOf(reader, tree, topic, one, signal);
-          if (leaf !== undefined && leaf >= size) last.set(`${topic}/${one.partition}`, leaf);
-        }
-      }
-      if (last.size === 0) return undefined;
-      return {
-        upTo: Math.max(...last.values()),
-        has: ({ topic, key, ...record }) => {
-          const partition = partitionOf(key, partitions.get(topic) ?? 1);
-          const leaf = leafIndexOf(record);
-          return leaf !== undefined && leaf <= (last.get(`${topic}/${partition}`) ?? -1);
-        },
-      };
+    writtenAlready: (tree, size, signal) =>
+      writtenBeyond(reader, topicsOf(topics), { tree, size }, signal),
+  };
+}
+
+/** The records of a tree beyond its ledger's size that the topics hold nevertheless; see {@link Written}. */
+export async function writtenBeyond(
+  reader: KafkaReader,
+  topics: readonly string[],
+  { tree, size }: { readonly tree: string; readonly size: number },
+  signal: AbortSignal,
+): Promise<Written | undefined> {
+  const last = new Map<string, number>();
+  const partitions = new Map<string, number>();
+  for (const topic of topics) {
+    const offsets = await reader.offsetsOf(topic, signal);
+    partitions.set(topic, offsets.length);
+    for (const one of offsets) {
+      const leaf = await lastLeafOf(reader, tree, topic, one, signal);
+      if (leaf !== undefined && leaf >= size) last.set(`${topic}/${one.partition}`, leaf);
+    }
+  }
+  if (last.size === 0) return undefined;
+  return {
+    upTo: Math.max(...last.values()),
+    has: ({ topic, key, ...record }) => {
+      const partition = partitionOf(key, partitions.get(topic) ?? 1);
+      const leaf = leafIndexOf(record);
+      return leaf !== undefined && leaf <= (last.get(`${topic}/${partition}`) ?? -1);
     },
   };
 }

@@ -26,6 +26,9 @@ export const BODIES_BUCKET = "PETREL_AUDIT_BODIES";
 /** What bridges share: a bucket for leases, and an object store for snapshots. */
 export const BRIDGE_BUCKET = "PETREL_BRIDGE";
 
+/** Seven days, in the unit of NATS. */
+const SNAPSHOT_TTL_NANOS = 7 * 86_400 * 1e9;
+
 export interface AuditAccessOptions extends Omit<ConnectOptions, keyof Credentials> {
   /** Of the AUDIT account (`audit.account`): these say that their account owns the stream. */
   readonly account?: Credentials;
@@ -82,9 +85,13 @@ export class AuditAccess {
     return new Kvm(this.js).create(BRIDGE_BUCKET, { history: 1 });
   }
 
-  /** The bridges' snapshots, of any size; a new one replaces the last. Made when it is missing. */
+  /**
+   * The bridges' snapshots, of any size; a new one replaces the last. Made when it is missing. What a
+   * killed bridge left half stored goes with time, as would a snapshot that nobody renews: it is a cache.
+   */
   snapshots(): Promise<ObjectStore> {
-    return new Objm(this.js).create(BRIDGE_BUCKET, { description: "Snapshots of bridges" });
+    const description = "Snapshots of bridges";
+    return new Objm(this.js).create(BRIDGE_BUCKET, { description, ttl: SNAPSHOT_TTL_NANOS });
   }
 
   async close(): Promise<void> {

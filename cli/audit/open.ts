@@ -13,6 +13,9 @@ import { type Config, messageOf, PetrelError, silentLogger } from "../../core/mo
 import { kafkaOf, mirrorOptionsOf, openAudit, recorderOf } from "../kafka.ts";
 import { colour, oneLine } from "../render/text.ts";
 
+/** Every partition is read at once, two blocks each. */
+const BLOCK_BYTES_MAX = 128 * 1024;
+
 export const SOURCE_OPTIONS = {
   "from-kafka": { type: "boolean" },
   "from-jetstream": { type: "boolean" },
@@ -113,7 +116,7 @@ export async function openKafka(
     await probe.close();
   }
   return new KafkaTrail({
-    newReader: () => new KafkaReader({ client }),
+    newReader: () => new KafkaReader({ client, blockBytesMax: BLOCK_BYTES_MAX }),
     topics: topicsOf(topics),
     ledgerTopic,
     checkpointTopic: `${topics.prefix}.checkpoints`,

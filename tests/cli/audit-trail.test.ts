@@ -71,6 +71,9 @@ async function work(url: string): Promise<void> {
   client = await openMesh(url, "client");
   stack.defer(() => client.close());
   await host.serve(worker);
+  // Sequence 1 is before there was a task.
+  await client.reportAlarm("before", "{}");
+  await client.outbox.drain(5_000);
   const from = new Date().toISOString();
   const send = async (data: unknown, contextId?: string) => {
     const asked = request(data);
@@ -118,7 +121,7 @@ describe("reading", () => {
       .map((line) => (JSON.parse(line) as { kafka: { leaf: number } }).kafka.leaf);
     expect(leaves).toEqual(leaves.map((_, at) => at));
     expect(out).not.toContain("4111 1111");
-    expect((await petrel("tail", "--from-kafka")).out).toMatch(/client → worker .* leaf 0\n/);
+    expect((await petrel("tail", "--from-kafka")).out).toMatch(/client → worker .* leaf 1\n/);
     expect((await petrel("tail")).out).toMatch(/caller client → worker/);
     expect((await petrel("tail", "--from-kafka", "--from", "999999")).out).toBe("");
     expect(await json("tally")).toMatchObject({ halfReported: 0, malformedPacks: 0 });

@@ -62,6 +62,8 @@ afterAll(async () => {
 async function petrel(args: readonly string[]) {
   const child = Bun.spawn([process.execPath, MAIN, ...args], {
     cwd: dir,
+    // Journals of agents that other tests have killed are none of its business.
+    env: { ...process.env, XDG_STATE_HOME: dir },
     stdout: "pipe",
     stderr: "pipe",
   });

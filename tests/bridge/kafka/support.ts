@@ -2,7 +2,13 @@
 import { type KafkaClient, kafkaClient } from "../../../bridge/kafka/client.ts";
 import type { PlacedRecord } from "../../../bridge/kafka/lanes.ts";
 import { KafkaReader } from "../../../bridge/kafka/reader.ts";
-import type { KafkaRecord, StoredRecord } from "../../../bridge/kafka/record.ts";
+import {
+  type KafkaRecord,
+  SEQUENCE_HEADER,
+  type StoredRecord,
+  sequenceText,
+  TREE_HEADER,
+} from "../../../bridge/kafka/record.ts";
 import { PetrelError } from "../../../core/mod.ts";
 import { until } from "../../support/until.ts";
 
@@ -14,13 +20,21 @@ export function clientOf(brokers: readonly string[], timeoutMs = TIMEOUT_MS): Pr
   return kafkaClient({ brokers, clientId: "petrel-test", timeoutMs });
 }
 
-/** Record `index`; every tenth key is the same. */
+export const TREE = "AUDIT.0";
+
+/** Record `index`, leaf `index` of {@link TREE}; every tenth key is the same. */
 export function recordOf(topic: string, index: number, bytes = 100): KafkaRecord {
   return {
     topic,
     key: `context-${index % 10}`,
     value: Buffer.from(String(index).padEnd(bytes, " ")),
-    headers: { ce_specversion: "1.0", ce_id: `AUDIT:${index}.0`, ce_type: "dev.petrel.test" },
+    headers: {
+      ce_specversion: "1.0",
+      ce_id: `AUDIT:${index}.0`,
+      ce_type: "dev.petrel.test",
+      [TREE_HEADER]: TREE,
+      [SEQUENCE_HEADER]: sequenceText(index),
+    },
     timestampMs: TIME_MS + index,
   };
 }
@@ -44,7 +58,7 @@ export async function readTopic(client: KafkaClient, topic: string): Promise<Sto
   const reader = new KafkaReader({ client });
   const { signal } = new AbortController();
   try {
-    await until(`${topic} is decided`, () => isDecided(client, reader, topic));
+    await untilDecided(client, reader, topic);
     const records: StoredRecord[] = [];
     for (const { partition } of await reader.offsetsOf(topic, signal)) {
       const range = { topic, partition, fromOffset: "earliest", to: "end", signal } as const;
@@ -54,6 +68,15 @@ export async function readTopic(client: KafkaClient, topic: string): Promise<Sto
   } finally {
     await reader.close();
   }
+}
+
+/** Waits until every transaction on a topic has its markers. */
+export function untilDecided(
+  client: KafkaClient,
+  reader: KafkaReader,
+  topic: string,
+): Promise<void> {
+  return until(`${topic} is decided`, () => isDecided(client, reader, topic));
 }
 
 /** A commit is answered before its markers are in the partitions; until then a reader stops before it. */
