@@ -14,7 +14,7 @@ import type { KafkaClient } from "./client.ts";
 import type { KafkaCluster } from "./cluster.ts";
 import { CONCURRENT_TRANSACTIONS, errorOfCode, kafkaCodeOf, kafkaError } from "./errors.ts";
 import type { InnerBroker } from "./kafkajs-inner.ts";
-import { type Lane, laneName, lanesOf, type SinkBatch } from "./lanes.ts";
+import { type Lane, laneName, lanesOf, type PlacedRecord, type SinkBatch } from "./lanes.ts";
 import type { KafkaRecord } from "./record.ts";
 import { addPartitions, produce } from "./requests.ts";
 
@@ -124,10 +124,11 @@ export class KafkaSink {
 
   /**
    * InitProducerId with a transactional id is the fence, and ends what the coordinator knows to be open (KIP-98).
-   * A coordinator that is killed and restarted has been seen to take a transaction for ended whose markers it
-   * had not written: its records stood undecided, behind the ledger a reader finds, and the next commit would
-   * have made them visible beside their repetition. So every partition is given a marker that aborts whatever
-   * is undecided there, and the second InitProducerId waits until they are written.
+   * A coordinator that is killed and restarted has been seen to take a commit for ended whose markers it had
+   * written to some partitions only, or to none. What stands undecided then was committed and acknowledged: it
+   * is given its marker now, in every partition, and the second InitProducerId waits until they are written.
+   * Aborting it instead would tear a batch whose ledger is visible; and since the ledger is sent last, a ledger
+   * that becomes visible here has all its records before it.
    */
   async #fence(signal: AbortSignal): Promise<void> {
     await this.#initProducer(signal);
@@ -139,7 +140,7 @@ export class KafkaSink {
       await this.#cluster.leaderOf(topic, partition, signal);
     }
     await this.#begin(lanes, signal);
-    await this.#end(false, signal);
+    await this.#end(true, signal);
     await this.#initProducer(signal);
   }
 
@@ -176,7 +177,7 @@ export class KafkaSink {
       const lanes = lanesOf(batch, this.#options.topics);
       begun = true;
       await this.#begin(lanes, signal);
-      const receipt = await this.#sendAll(lanes, signal);
+      const receipt = await this.#sendLedgerLast(lanes, batch.ledger, signal);
       // From here on it is the coordinator that decides: aborting would contradict it.
       begun = false;
       await this.#end(true, signal);
@@ -216,6 +217,21 @@ export class KafkaSink {
       const { errorCode, topic, partition } = cause;
       throw errorOfCode(errorCode, { ...doing, topic: topic ?? undefined, partition });
     });
+  }
+
+  /** The ledger follows when its records are acknowledged: it is never there without them. */
+  async #sendLedgerLast(
+    lanes: readonly Lane[],
+    { topic, partition }: PlacedRecord,
+    signal: AbortSignal,
+  ): Promise<SinkReceipt> {
+    const isLedger = (lane: Lane) => lane.topic === topic && lane.partition === partition;
+    const records = await this.#sendAll(
+      lanes.filter((lane) => !isLedger(lane)),
+      signal,
+    );
+    const ledger = await this.#sendAll(lanes.filter(isLedger), signal);
+    return { sends: records.sends + ledger.sends, bytes: records.bytes + ledger.bytes };
   }
 
   /** Lanes side by side, the sends of one lane one after the other; the first error ends them all. */
