@@ -35,7 +35,7 @@ binary: ## dist/petrel, one file without dependencies
 	@$(BUN) deploy/binary.ts
 
 bench: ## what it costs: throughput, latency, memory
-	@deploy/bootstrap.sh nats-server prometheus
+	@deploy/bootstrap.sh nats-server prometheus --optional kafka
 	@$(BUN) bench/main.ts
 
 chaos-audit: ## the audit's promises under kill -9 (ARGS="--seed 1 --bridges 2"); needs Java 17
