@@ -87,9 +87,11 @@ export class CheckpointWriter {
       const checkpoint = this.#waiting;
       this.#waiting = undefined;
       const ways = [this.#toFile(checkpoint), this.#toWebhook(checkpoint)];
-      for (const { status, reason } of (await Promise.allSettled(ways)).map(reasonOf))
-        if (status === "rejected")
-          log.error("checkpoint.undelivered", { tree: checkpoint.tree, error: messageOf(reason) });
+      for (const way of await Promise.allSettled(ways)) {
+        if (way.status === "fulfilled") continue;
+        const error = messageOf(way.reason);
+        log.error("checkpoint.undelivered", { tree: checkpoint.tree, error });
+      }
     }
   }
 
@@ -105,11 +107,4 @@ export class CheckpointWriter {
     const { signal } = this.#stop;
     await postJson(webhook, { type: "petrel.checkpoint/v1", tree, note }, { clock, signal });
   }
-}
-
-function reasonOf(result: PromiseSettledResult<void>): { status: string; reason: unknown } {
-  return {
-    status: result.status,
-    reason: result.status === "rejected" ? result.reason : undefined,
-  };
 }

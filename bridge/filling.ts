@@ -23,8 +23,6 @@ export interface Batch {
   readonly frontier: Uint8Array;
   readonly root: Uint8Array;
   readonly nextSeq: number;
-  /** Stream time of the last message, milliseconds since the epoch. */
-  readonly streamMs: number;
   /** True when there is nothing to write that was not written before. */
   readonly isEmpty: boolean;
   /** The mirror's state after the batch, when it was asked for. */
@@ -124,7 +122,6 @@ export class Filling {
       frontier: tree.frontier,
       root: tree.root(),
       nextSeq,
-      streamMs: mirror.nowMs,
       isEmpty: nextSeq === this.#nextSeq && this.#records.length === 0,
       state: isStateDue ? encodeState({ ...mirror.state, tree: treeName, size }) : undefined,
     };

@@ -82,7 +82,14 @@ export {
 } from "./replay/proof-file.ts";
 export { isUnreadable, type Query, type Selected, Selection, select } from "./replay/select.ts";
 export type { Trail } from "./resume.ts";
-export { type Lag, renderMetrics, Status, type StatusSnapshot, watchLag } from "./status.ts";
+export {
+  type Lag,
+  measureLag,
+  renderMetrics,
+  Status,
+  type StatusSnapshot,
+  watchLag,
+} from "./status.ts";
 export { bodyStore, stateStore } from "./stores.ts";
 export { type Tally, tallyAudit } from "./tally.ts";
 export { kafkaTrail, ledgerTopicOf } from "./trail.ts";

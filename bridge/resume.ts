@@ -75,7 +75,7 @@ export async function resume(options: ResumeOptions): Promise<Resumed> {
       { nextSeq: entry.nextSeq, lastSeq: state.last_seq, place },
     );
   }
-  const mirror = await mirrorAt(options, entry);
+  const mirror = await mirrorAt(options, entry, state.first_seq);
   const tree = new Tree(entry.size, entry.frontier);
   log.info("bridge.resumed", { shard, nextSeq: entry.nextSeq, tree: entry.tree, size: entry.size });
   const written = await trail.writtenAlready(entry.tree, entry.size, signal);
@@ -162,11 +162,14 @@ function refused(what: string, fields: Record<string, string | number>): PetrelE
 }
 
 /** The mirror as it was when `entry` was written. */
-async function mirrorAt(options: ResumeOptions, entry: LedgerEntry): Promise<Mirror> {
+async function mirrorAt(
+  options: ResumeOptions,
+  entry: LedgerEntry,
+  firstSeq: number,
+): Promise<Mirror> {
   const { js, jsm, filter, log, signal } = options;
   const saved = await savedState(options, entry);
-  const { state } = await jsm.streams.info(AUDIT_STREAM);
-  const mirror = new Mirror(options.mirror, saved ?? { nextSeq: Math.max(1, state.first_seq) });
+  const mirror = new Mirror(options.mirror, saved ?? { nextSeq: Math.max(1, firstSeq) });
   const fromSeq = mirror.nextSeq;
   const toSeq = entry.nextSeq - 1;
   const again = { js, jsm, fromSeq, toSeq, follow: false, signal };

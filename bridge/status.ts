@@ -61,8 +61,14 @@ export class Status {
     return this.#nextSeq;
   }
 
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** Another process carries the shard, and knows how far behind it is. */
   standby(): void {
     this.#phase = "standby";
+    this.#lag = undefined;
   }
 
   starting(): void {
@@ -89,8 +95,9 @@ export class Status {
     this.#lastError = `${error.code}: ${messageOf(error)}`;
   }
 
+  /** What was measured while the shard passed to another process is of no more use. */
   measured(lag: Lag): void {
-    this.#lag = lag;
+    if (this.#phase !== "standby") this.#lag = lag;
   }
 
   get snapshot(): StatusSnapshot {
@@ -109,7 +116,10 @@ export class Status {
   }
 }
 
-/** Looks at the stream every `everyMs` until `signal` aborts; says when the headroom becomes low. */
+/**
+ * Looks at the stream every `everyMs` until `signal` aborts; says when the headroom becomes low. A standby
+ * does not look: the place in the stream is with who carries the shard.
+ */
 export async function watchLag(
   options: {
     readonly jsm: JetStreamManager;
@@ -125,9 +135,8 @@ export async function watchLag(
   let wasLow = false;
   while (!signal.aborted) {
     try {
-      const lag = await measureLag(jsm, status.nextSeq, clock.nowMs());
-      status.measured(lag);
-      const isLow = lag.headroom < HEADROOM_LOW;
+      const lag = await lagOf(status, jsm, clock.nowMs());
+      const isLow = lag !== undefined && lag.headroom < HEADROOM_LOW;
       if (isLow && !wasLow) onLow(lag);
       wasLow = isLow;
     } catch (error) {
@@ -137,7 +146,23 @@ export async function watchLag(
   }
 }
 
-async function measureLag(jsm: JetStreamManager, nextSeq: number, nowMs: number): Promise<Lag> {
+async function lagOf(
+  status: Status,
+  jsm: JetStreamManager,
+  nowMs: number,
+): Promise<Lag | undefined> {
+  if (status.phase === "standby") return undefined;
+  const lag = await measureLag(jsm, status.nextSeq, nowMs);
+  status.measured(lag);
+  return lag;
+}
+
+/** How far `nextSeq` is behind the stream, at `nowMs`. Throws what the server answers. */
+export async function measureLag(
+  jsm: JetStreamManager,
+  nextSeq: number,
+  nowMs: number,
+): Promise<Lag> {
   const { state, config } = await jsm.streams.info(AUDIT_STREAM);
   const seq = Math.max(nextSeq, state.first_seq, 1);
   const messages = Math.max(0, state.last_seq - seq + 1);

@@ -15,7 +15,7 @@ import {
 } from "../bridge/mod.ts";
 import { type Config, type Logger, PetrelError, systemClock } from "../core/mod.ts";
 import { redactorOf } from "./redaction.ts";
-import { natsOf } from "./wire.ts";
+import { credentialsOf, natsOf, tlsFiles } from "./wire.ts";
 
 /** A client of the Kafka that the configuration names; connects nothing yet. */
 export function kafkaOf({ kafka }: Config, log: Logger): Promise<KafkaClient> {
@@ -25,8 +25,7 @@ export function kafkaOf({ kafka }: Config, log: Logger): Promise<KafkaClient> {
     });
   }
   const { brokers, client_id: clientId, timeout: timeoutMs, tls, sasl } = kafka;
-  const files = tls && { caFile: tls.ca_file, certFile: tls.cert_file, keyFile: tls.key_file };
-  return kafkaClient({ brokers, clientId, timeoutMs, tls: files, sasl }, log);
+  return kafkaClient({ brokers, clientId, timeoutMs, tls: tls && tlsFiles(tls), sasl }, log);
 }
 
 /** The connection to the AUDIT account, or to the mesh's own where there is none. */
@@ -86,14 +85,4 @@ async function schemaIdsOf(
     ...(password === undefined ? {} : { password }),
   });
   return registerSchemas(registry, format, signal);
-}
-
-function credentialsOf(account: NonNullable<Config["audit"]["account"]>) {
-  const { user, password, token, credentials_file: credentialsFile } = account;
-  return {
-    ...(user === undefined ? {} : { user }),
-    ...(password === undefined ? {} : { password }),
-    ...(token === undefined ? {} : { token }),
-    ...(credentialsFile === undefined ? {} : { credentialsFile }),
-  };
 }

@@ -56,17 +56,23 @@ export function openMesh(config: Config, name: string, log: Logger): Promise<Mes
 
 /** How NATS is reached, by the names a2a/ gives its settings. */
 export function natsOf({ nats }: Config) {
-  const { servers, user, password, token, credentials_file: credentialsFile, tls } = nats;
-  const credentials = {
+  const { servers, tls } = nats;
+  return { servers, tls: tls && tlsFiles(tls), credentials: credentialsOf(nats) };
+}
+
+type Login = NonNullable<Config["audit"]["account"]>;
+
+/** A login to NATS, by the names a2a/ gives its parts. */
+export function credentialsOf({ user, password, token, credentials_file: file }: Login) {
+  return {
     ...(user === undefined ? {} : { user }),
     ...(password === undefined ? {} : { password }),
     ...(token === undefined ? {} : { token }),
-    ...(credentialsFile === undefined ? {} : { credentialsFile }),
+    ...(file === undefined ? {} : { credentialsFile: file }),
   };
-  return { servers, tls: tls && tlsFiles(tls), credentials };
 }
 
-function tlsFiles(tls: NonNullable<Config["nats"]["tls"]>) {
+export function tlsFiles(tls: NonNullable<Config["nats"]["tls"]>) {
   return {
     ...(tls.ca_file === undefined ? {} : { caFile: tls.ca_file }),
     ...(tls.cert_file === undefined ? {} : { certFile: tls.cert_file }),

@@ -13,6 +13,7 @@ export {
   type Program,
   type ProgramName,
 } from "./programs/catalogue.ts";
+export { eachLine, stopWithin } from "./programs/child.ts";
 export { type EnsureOptions, ensureProgram } from "./programs/ensure.ts";
 export { findProgram } from "./programs/find.ts";
 export { buildWithGo } from "./programs/go.ts";

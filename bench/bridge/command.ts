@@ -9,6 +9,7 @@ import {
   ledgerTopicOf,
 } from "../../bridge/mod.ts";
 import { PetrelError, systemClock } from "../../core/mod.ts";
+import { stopWithin } from "../../deploy/mod.ts";
 import { peakMegabytesOf } from "../memory.ts";
 
 const MAIN = join(import.meta.dir, "../../cli/main.ts");
@@ -53,10 +54,7 @@ export async function runBridge(
     }
     return { peakMegabytes: await peakMegabytesOf(child.pid), cpuMicros: await cpuOf(child.pid) };
   } finally {
-    child.kill("SIGTERM");
-    const force = setTimeout(() => child.kill("SIGKILL"), STOP_GRACE_MS);
-    await child.exited;
-    clearTimeout(force);
+    await stopWithin(child, STOP_GRACE_MS);
   }
 }
 

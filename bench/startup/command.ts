@@ -1,6 +1,7 @@
 /** The petrel command of one run of `startup`: how long until it ends, or until its agents answer. */
 import type { NatsConnection } from "@nats-io/nats-core";
 import { PetrelError, systemClock } from "../../core/mod.ts";
+import { stopWithin } from "../../deploy/mod.ts";
 import { megabytesOf } from "../memory.ts";
 
 /** Names of the micro services the three agents are found by. */
@@ -58,7 +59,7 @@ export async function timeServing(
     const idleMegabytes = await megabytesOf(child.pid);
     return { servingMs, idleMegabytes, agents: SERVICES.length };
   } finally {
-    await stop(child);
+    await stopWithin(child, STOP_GRACE_MS);
   }
 }
 
@@ -85,11 +86,4 @@ async function answers(nc: NatsConnection, service: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-async function stop(child: Bun.Subprocess): Promise<void> {
-  child.kill("SIGTERM");
-  const force = setTimeout(() => child.kill("SIGKILL"), STOP_GRACE_MS);
-  await child.exited;
-  clearTimeout(force);
 }

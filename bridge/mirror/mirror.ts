@@ -62,11 +62,6 @@ export class Mirror {
     return this.#nextSeq;
   }
 
-  /** Stream time, milliseconds since the epoch. */
-  get nowMs(): number {
-    return this.#nowMs;
-  }
-
   /** Envelopes that wait for their other end. */
   get openCount(): number {
     return this.#pairs.openCount;

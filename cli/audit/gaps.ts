@@ -4,11 +4,10 @@ import {
   kafkaPlaceText,
   kindOf,
   type Lag,
-  Status,
+  measureLag,
   type TrailEntry,
-  watchLag,
 } from "../../bridge/mod.ts";
-import { type Config, messageOf, silentLogger, systemClock } from "../../core/mod.ts";
+import { type Config, messageOf, systemClock } from "../../core/mod.ts";
 import { CONFIG_OPTIONS, configFrom, readArgs } from "../args.ts";
 import { colour, count, oneLine, seconds } from "../render/text.ts";
 import { openAuditStream, openSource, SOURCE_OPTIONS, type Source } from "./open.ts";
@@ -82,7 +81,9 @@ async function lagsOf(config: Config, { kafka }: Source): Promise<readonly Shard
       for (let shard = 0; shard < config.audit.shards; shard++) {
         const last = await kafka.lastLedger(shard);
         const nextSeq = last?.nextSeq ?? 1;
-        const lag = await measured(access.jsm, shard, nextSeq, last?.size ?? 0);
+        const lag = await measureLag(access.jsm, nextSeq, systemClock.nowMs()).catch(
+          () => undefined,
+        );
         if (lag) lags.push({ shard, nextSeq, ...lag });
       }
       return lags;
@@ -93,24 +94,6 @@ async function lagsOf(config: Config, { kafka }: Source): Promise<readonly Shard
     warn(`the lag is not known: ${oneLine(messageOf(error), 300)}`);
     return undefined;
   }
-}
-
-/** One look of the bridge's own watch. */
-async function measured(
-  jsm: Parameters<typeof watchLag>[0]["jsm"],
-  shard: number,
-  nextSeq: number,
-  size: number,
-): Promise<Lag | undefined> {
-  const status = new Status(shard);
-  status.carrying(nextSeq, size);
-  const looked = new AbortController();
-  const clock = { ...systemClock, sleep: async () => looked.abort() };
-  await watchLag(
-    { jsm, status, everyMs: 0, onLow: () => {}, clock, log: silentLogger },
-    looked.signal,
-  );
-  return status.snapshot.lag;
 }
 
 function print(

@@ -1,5 +1,7 @@
 /** One node of Kafka as a child process: started, watched until it serves, stopped or killed. */
+
 import { PetrelError } from "../../core/mod.ts";
+import { eachLine, stopWithin } from "../programs/child.ts";
 import { probeBroker } from "./probe.ts";
 import { HOST } from "./properties.ts";
 
@@ -61,7 +63,7 @@ export async function startNode(
 
   const lines: string[] = [];
   const started = Promise.withResolvers<"started">();
-  const drained = drain(child.stderr, (line) => {
+  const drained = eachLine(child.stderr, (line) => {
     if (STARTED.test(line)) started.resolve("started");
     lines.push(line);
     if (lines.length > LINES_KEPT) lines.shift();
@@ -89,12 +91,7 @@ export async function startNode(
     pid: child.pid,
     exited: child.exited,
     kill9,
-    stop: async (graceMs) => {
-      child.kill("SIGTERM");
-      const force = setTimeout(() => child.kill("SIGKILL"), graceMs);
-      await child.exited;
-      clearTimeout(force);
-    },
+    stop: (graceMs) => stopWithin(child, graceMs),
   };
 }
 
@@ -111,15 +108,4 @@ function notStarted(
         `Kafka not ready in ${options.readyTimeoutMs} ms, ${said}`,
       )
     : new PetrelError("UNAVAILABLE", `Kafka ended before it served, ${said}`);
-}
-
-async function drain(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void) {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of stream) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = parts.pop() ?? "";
-    for (const line of parts) onLine(line);
-  }
-  if (rest !== "") onLine(rest);
 }

@@ -2,7 +2,9 @@
  * A child process of a test: started, watched until it says it is ready, and never left behind.
  * Its output is drained all its life, so that it cannot block on a full pipe.
  */
+
 import { PetrelError } from "../../core/mod.ts";
+import { eachLine, stopWithin } from "../../deploy/mod.ts";
 
 const LINES_KEPT = 50;
 const living = new Set<Bun.Subprocess>();
@@ -41,7 +43,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
 
   const lines: string[] = [];
   const { promise: isReady, resolve: ready } = Promise.withResolvers<"ready">();
-  const drained = drain(child.stderr, (line) => {
+  const drained = eachLine(child.stderr, (line) => {
     lines.push(line);
     if (lines.length > LINES_KEPT) lines.shift();
     if (options.ready.test(line)) ready("ready");
@@ -68,28 +70,9 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   return {
     pid: child.pid,
     kill9,
-    stop: async (graceMs) => {
-      child.kill("SIGTERM");
-      const force = setTimeout(() => child.kill("SIGKILL"), graceMs);
-      await child.exited;
-      clearTimeout(force);
-    },
+    stop: (graceMs) => stopWithin(child, graceMs),
     lastLines: () => lines.join("\n"),
   };
-}
-
-async function drain(
-  stream: ReadableStream<Uint8Array>,
-  onLine: (line: string) => void,
-): Promise<void> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of stream) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = parts.pop() ?? "";
-    for (const line of parts) onLine(line);
-  }
-  if (rest !== "") onLine(rest);
 }
 
 /**
