@@ -28,12 +28,6 @@ const MAGIC = 2;
 export const TRANSACTIONAL_BIT = 0x10;
 export const CODEC: Record<Compression, number> = { none: 0, gzip: 1, zstd: 4 };
 
-/** Longest varint of a 32-bit number. */
-const VARINT_BYTES_MAX = 5;
-const VARLONG_BYTES_MAX = 10;
-/** A string is never more than this many bytes a character. */
-const UTF8_BYTES_MAX = 3;
-
 const gzipBytes = promisify(gzip);
 const zstdBytes = promisify(zstdCompress);
 /** Level 1 has nearly all of the gain on JSON at half the time of the default. */
@@ -86,14 +80,17 @@ async function compress(plain: Buffer, compression: "gzip" | "zstd"): Promise<Bu
   return Buffer.concat([plain.subarray(0, RECORDS_AT), small]);
 }
 
-/** The records that fit, behind room for the batch's header. */
+/**
+ * The records that fit, behind room for the batch's header. One that does not fit is found out by writing
+ * it: what would lie beyond the buffer is dropped, and where it would have ended tells.
+ */
 function writeRecords(
   records: readonly KafkaRecord[],
   from: number,
   bytesMax: number,
 ): { bytes: Buffer; count: number } {
   const base = records[from]?.timestampMs ?? 0;
-  const buffer = takeBuffer(bytesBound(records, from, bytesMax));
+  const buffer = takeBuffer(bytesMax);
   let at = RECORDS_AT;
   let count = 0;
   for (let index = from; index < records.length; index++) {
@@ -128,36 +125,9 @@ export function reuseBatch(batch: Buffer): void {
   if (spare.length < SPARE_MAX) spare.push(Buffer.from(batch.buffer));
 }
 
-/** Room for every record that can fit, and for the one that turns out not to. */
-function bytesBound(records: readonly KafkaRecord[], from: number, bytesMax: number): number {
-  let bound = RECORDS_AT;
-  let largest = 0;
-  let least = RECORDS_AT;
-  for (let index = from; least <= bytesMax; index++) {
-    const record = records[index];
-    if (!record) break;
-    const most = recordBytesMax(record);
-    least += recordBytesMin(record);
-    bound += most;
-    largest = Math.max(largest, most);
-  }
-  return Math.min(bound, bytesMax + largest);
-}
-
 /** An encoded record is never shorter. */
 function recordBytesMin({ key, value }: KafkaRecord): number {
   return value.length + key.length;
-}
-
-/** An encoded record is never longer. */
-function recordBytesMax({ key, value, headers }: KafkaRecord): number {
-  let bytes = 6 * VARINT_BYTES_MAX + VARLONG_BYTES_MAX + value.length;
-  bytes += key.length * UTF8_BYTES_MAX;
-  for (const name in headers) {
-    const text = headers[name] ?? "";
-    bytes += 2 * VARINT_BYTES_MAX + (name.length + text.length) * UTF8_BYTES_MAX;
-  }
-  return bytes;
 }
 
 function tooLarge(record: KafkaRecord | undefined, bytesMax: number): PetrelError {
@@ -196,7 +166,7 @@ function writeRecord(
   at = writeVarint(buffer, at, offsetDelta);
   at = writeText(buffer, at, key);
   at = writeVarint(buffer, at, value.length);
-  buffer.set(value, at);
+  if (at + value.length <= buffer.length) buffer.set(value, at);
   at += value.length;
   const countAt = at++;
   let count = 0;
@@ -231,7 +201,8 @@ function writeText(buffer: Buffer, from: number, text: string): number {
 function writeUtf8(buffer: Buffer, from: number, text: string): number {
   const bytes = Buffer.byteLength(text);
   const at = writeVarint(buffer, from, bytes);
-  return at + buffer.write(text, at, bytes, "utf8");
+  if (at + bytes <= buffer.length) buffer.write(text, at, bytes, "utf8");
+  return at + bytes;
 }
 
 function varintBytes(value: number): number {

@@ -101,6 +101,8 @@ interface RequestQueue {
 }
 
 interface Connection {
+  /** Null when nobody has to sign in; then nobody ever counts as authenticated either. */
+  readonly sasl: object | null;
   readonly requestQueue: RequestQueue;
   readonly clientId: string;
   readonly socket: { write(bytes: Buffer): void };
@@ -205,7 +207,8 @@ function sendTails(connection: Connection): void {
     const { request, response, requestTimeout = null } = exchange;
     const { tail, apiKey, apiVersion, apiName } = request;
     if (!tail) return send(exchange);
-    if (!connection.isAuthenticated()) return send({ ...exchange, request: whole(request, tail) });
+    if (connection.sasl && !connection.isAuthenticated())
+      return send({ ...exchange, request: whole(request, tail) });
     const { requestQueue, clientId, socket } = connection;
     const { buffer: body } = await request.encode();
     connection.failIfNotConnected();

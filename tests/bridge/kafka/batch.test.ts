@@ -1,7 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { readRecords, splitBatches } from "../../../bridge/kafka/batch-read.ts";
-import { type Compression, encodeBatch } from "../../../bridge/kafka/batch-write.ts";
+import {
+  BATCH_HEADER_BYTES,
+  type Compression,
+  encodeBatch,
+} from "../../../bridge/kafka/batch-write.ts";
 import { crc32c } from "../../../bridge/kafka/crc32c.ts";
 import type { KafkaRecord, StoredRecord } from "../../../bridge/kafka/record.ts";
 import { PetrelError } from "../../../core/mod.ts";
@@ -10,6 +14,8 @@ import { recordsOf, refusal } from "./support.ts";
 const seed = Number(process.env.PETREL_TEST_SEED);
 const STATE = { producerId: 4_000_000_000_123n, producerEpoch: 7, firstSequence: 41 };
 const BYTES_MAX = 1_000_000;
+/** Of the buffers batches are written into. */
+const BUFFER_BYTES = 2 ** 20;
 
 const NAMES = ["ce_id", "ce_type", "1", "a b", "__proto__", "valueOf"];
 
@@ -103,6 +109,36 @@ describe("a limit on the batch", () => {
       },
     );
     await fc.assert(property, { seed });
+  });
+
+  test("that is the end of the buffer itself: what does not fit is left for the next batch", async () => {
+    const key = fc.string({ unit: "grapheme", minLength: 1, maxLength: 120 });
+    const property = fc.asyncProperty(
+      fc.nat(600),
+      fc.array(fc.record({ key, header: key }), { minLength: 1, maxLength: 8 }),
+      async (room, texts) => {
+        const filling = Buffer.alloc(BUFFER_BYTES - room - 200, 1);
+        const first = { topic: "t", key: "k", value: filling, headers: {}, timestampMs: 1 };
+        const others = texts.map((text) => ({
+          ...first,
+          key: text.key,
+          value: Buffer.from("value"),
+          headers: { name: text.header },
+        }));
+        const written: KafkaRecord[] = [first, ...others];
+        const { batch, count } = await encodeBatch(written, 0, BUFFER_BYTES, STATE, "none");
+        expect(batch.length).toBeLessThanOrEqual(BUFFER_BYTES);
+        expect((await decode(batch)).map(unplaced)).toEqual(written.slice(0, count));
+        const next = written[count];
+        const alone = next && (await encodeBatch([next], 0, BUFFER_BYTES, STATE, "none")).batch;
+        // Varints of a record that stands alone are shorter by a byte or two.
+        if (alone)
+          expect(batch.length + alone.length - BATCH_HEADER_BYTES).toBeGreaterThan(
+            BUFFER_BYTES - 4,
+          );
+      },
+    );
+    await fc.assert(property, { seed, numRuns: 30 });
   });
 
   test("that one record is over is TOO_LARGE, naming topic and limit", async () => {

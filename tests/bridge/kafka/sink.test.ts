@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, spyOn, test } from "bun:test";
 import type { KafkaClient } from "../../../bridge/kafka/client.ts";
 import { partitionOf } from "../../../bridge/kafka/partition.ts";
 import { KafkaReader } from "../../../bridge/kafka/reader.ts";
@@ -49,6 +49,22 @@ test("a batch is read back as it was written: keys, headers, times, order within
     expect(records).toContainEqual(record);
   }
   expect(receipt.sends).toBe(new Set(stored.map(({ partition }) => partition)).size + 1);
+});
+
+test("record batches go to the brokers from where they were written: kafkajs does not copy them", async () => {
+  // @ts-expect-error kafkajs has no types below its entry
+  const { default: Encoder } = await import("kafkajs/src/protocol/encoder.js");
+  const encoder: { writeBufferInternal(bytes: Buffer): void } = Encoder.prototype;
+  const copied = spyOn(encoder, "writeBufferInternal");
+  const { topic, ledger, openSink } = await makeTopics("uncopied");
+  const sink = await openSink();
+  const records = recordsOf(topic, 0, 500);
+  await sink.commit({ records, ledger: ledgerOf(ledger, 500) }, signal);
+  await sink.close();
+  const lengths = copied.mock.calls.map(([bytes]) => bytes.length);
+  copied.mockRestore();
+  expect(lengths.length).toBeGreaterThan(0);
+  expect(Math.max(...lengths)).toBeLessThan(2_000);
 });
 
 test("extra records and the ledger stand behind the records, in the partition they name", async () => {
