@@ -7,6 +7,9 @@ import type { BenchContext } from "../run.ts";
 
 const TOOLS_DIR = join(import.meta.dir, "../../.tools");
 
+/** As a broker that lives long has it; the launcher's own flags are for one that starts fast. */
+const JAVA_FLAGS = ["-XX:TieredStopAtLevel=4", "-Xmx1g"];
+
 export interface BenchKafka extends AsyncDisposable {
   readonly brokers: readonly string[];
 }
@@ -21,7 +24,7 @@ export async function startBroker({ signal, onProgress }: BenchContext): Promise
   await using stack = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), "petrel-bench-kafka-"));
   stack.defer(() => rm(dir, { recursive: true, force: true }));
-  const { brokers, nodes } = await startKafka({ runner: localKafka(program), dir, signal });
+  const { brokers, nodes } = await startKafka({ runner: localKafka(program, JAVA_FLAGS), dir, signal });
   // What it holds is not kept, so nothing has to be ended in order.
   stack.defer(async () => void (await Promise.all(nodes.map((node) => node.kill9()))));
   const owned = stack.move();

@@ -118,6 +118,8 @@ const IBAN = /[A-Z]{2}\d{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4}/;
 /** These words stand in many sentences; a secret follows a sign, or is a long word. */
 const SECRET =
   /(?:api[-_]?key|secret|password|passwd|pwd|token|credentials?)[\\"'\snrt]*(?:[=:]|\\u)/i;
+/** What a key goes on with: `TASK_STATE_WORKING` stands in every other body. */
+const KEY = /[spr]k[-_][\w-]{16}|gh[opsu]_\w{16}|xox[abp]-[\w-]{16}|AKIA/;
 const BEARER = /(?:bearer|basic|splunk)[\\\snrtu]+[\w.~+/=-]{12}/i;
 
 /** The hints of `text`, or 0: then no rule finds anything in it, and no name in JSON says anything. */
@@ -126,6 +128,7 @@ export function scan(text: string): Hint {
   if (text.includes("@")) found |= hints.AT;
   if (IBAN.test(text)) found |= hints.IBAN;
   if ((found & hints.SECRET) !== 0 && !SECRET.test(text)) found &= ~hints.SECRET;
+  if ((found & hints.KEY) !== 0 && !KEY.test(text)) found &= ~hints.KEY;
   if ((found & hints.BEARER) !== 0 && !BEARER.test(text)) found &= ~hints.BEARER;
   return found;
 }

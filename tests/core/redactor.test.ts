@@ -194,6 +194,16 @@ test(
   LIMIT_MS,
 );
 
+test("the words of A2A give no hint: a body that says them is not looked through again", () => {
+  const states = ["SUBMITTED", "WORKING", "INPUT_REQUIRED", "COMPLETED", "FAILED", "CANCELED"];
+  for (const state of states) {
+    const status = { state: `TASK_STATE_${state}`, message: { role: "ROLE_AGENT", parts: [] } };
+    expect(scan(JSON.stringify({ statusUpdate: { taskId: "t1", contextId: "c1", status } }))).toBe(
+      0,
+    );
+  }
+});
+
 test(
   "the scan misses nothing: where a rule finds, its hint is given, also before JSON's escapes",
   () => {
