@@ -31,7 +31,7 @@ const ENVELOPES = 100_000;
 const SEND_TIMEOUT_MS = 300_000;
 const STEPS_TIMEOUT_MS = 120_000;
 
-const EVENTS = 30_000;
+const EVENTS = 60_000;
 const AGENTS = 8;
 const STEPS_ENVELOPES = 40_000;
 /** Of one record, in the order they are done; redaction is a part of the record. */

@@ -17,7 +17,7 @@ import { LeafOrder } from "./leaf-order.ts";
 /** As much of {@link KafkaReader} as is needed here. */
 export type PartitionReader = Pick<
   KafkaReader,
-  "readPartition" | "lastRecord" | "offsetsOf" | "close"
+  "readPartition" | "readBlocks" | "lastRecord" | "offsetsOf" | "close"
 >;
 
 export interface KafkaTrailOptions {
@@ -75,7 +75,7 @@ export class KafkaTrail {
     const trees = await this.trees();
     const otherTrees = trees.map((one) => one.tree).filter((name) => name !== tree);
     const places = await this.#places();
-    const streams = places.map((place) => this.#read(place, "end"));
+    const streams = places.map((place) => this.#blocks(place, "end"));
     yield* mergeByLeaf(streams, { tree, otherTrees });
   }
 
@@ -263,20 +263,29 @@ export class KafkaTrail {
     return undefined;
   }
 
-  /** `end` is where the partition ended when this trail first looked at its topic. */
   async *#read(
-    { topic, partition }: Place,
+    place: Place,
     to: "end" | "follow",
     signal = this.#options.signal,
   ): AsyncGenerator<StoredRecord, void, undefined> {
+    for await (const records of this.#blocks(place, to, signal)) yield* records;
+  }
+
+  /** `end` is where the partition ended when this trail first looked at its topic. */
+  async *#blocks(
+    { topic, partition }: Place,
+    to: "end" | "follow",
+    signal = this.#options.signal,
+  ): AsyncGenerator<readonly StoredRecord[], void, undefined> {
     const bounds = (await this.#offsetsOf(topic))[partition];
     const until = to === "end" ? (bounds?.latest ?? 0) : Number.POSITIVE_INFINITY;
     if (until <= (bounds?.earliest ?? 0)) return;
     const reader = this.#take();
     const read = { topic, partition, fromOffset: "earliest", to, signal } as const;
-    for await (const record of reader.readPartition(read)) {
-      if (record.offset >= until) break;
-      yield record;
+    for await (const records of reader.readBlocks(read)) {
+      const isBeyond = (records.at(-1)?.offset ?? 0) >= until;
+      yield isBeyond ? records.filter(({ offset }) => offset < until) : records;
+      if (isBeyond) break;
     }
     this.#free.push(reader);
   }

@@ -14,7 +14,7 @@ import { kafkaOf, mirrorOptionsOf, openAudit, recorderOf } from "../kafka.ts";
 import { colour, oneLine } from "../render/text.ts";
 
 /** Every partition is read at once, two blocks each. */
-const BLOCK_BYTES_MAX = 128 * 1024;
+const BLOCK_BYTES_MAX = 512 * 1024;
 
 export const SOURCE_OPTIONS = {
   "from-kafka": { type: "boolean" },

@@ -7,7 +7,7 @@ import {
   TREE_HEADER,
 } from "../../../bridge/kafka/record.ts";
 import { type MergedRecord, mergeByLeaf } from "../../../bridge/proof/merge.ts";
-import { makeRecord, OTHER_TREE, streamOf, TREE } from "./trail.ts";
+import { blocksOf, makeRecord, OTHER_TREE, TREE } from "./trail.ts";
 
 const seed = Number(process.env.PETREL_TEST_SEED);
 const LANES = 4;
@@ -20,7 +20,7 @@ function recordOf(leaf: number, tree = TREE): StoredRecord {
 
 async function merged(lanes: readonly (readonly StoredRecord[])[]): Promise<MergedRecord[]> {
   const options = { tree: TREE, otherTrees: [TREE, OTHER_TREE] };
-  return Array.fromAsync(mergeByLeaf(lanes.map(streamOf), options));
+  return Array.fromAsync(mergeByLeaf(lanes.map(blocksOf), options));
 }
 
 const mergedLeaves = async (...lanes: readonly (readonly number[])[]) =>
@@ -65,11 +65,12 @@ test("records of other trees are passed over, those of unknown ones are not", as
   ]);
 });
 
-test("three records of a partition are in memory, and every stream is closed", async () => {
+test("a block of a partition and three records are in memory, and every stream is closed", async () => {
   const open = { read: 0, closed: 0 };
   async function* endless(lane: number) {
     try {
-      for (let leaf = lane; ; leaf += LANES, open.read++) yield recordOf(leaf);
+      for (let leaf = lane; ; leaf += 2 * LANES, open.read += 2)
+        yield [recordOf(leaf), recordOf(leaf + LANES)];
     } finally {
       open.closed++;
     }
@@ -78,7 +79,7 @@ test("three records of a partition are in memory, and every stream is closed", a
   let taken = 0;
   for await (const { leaf } of mergeByLeaf(streams, { tree: TREE })) {
     expect(leaf).toBe(taken++);
-    expect(open.read).toBeLessThanOrEqual(taken + 3 * LANES);
+    expect(open.read).toBeLessThanOrEqual(taken + (2 + 3) * LANES);
     if (taken === 100) break;
   }
   expect(open.closed).toBe(LANES);

@@ -117,7 +117,7 @@ export function numberOffsets(lane: StoredRecord[]): void {
 
 /** The draft as verifyTrail reads it. */
 export function trailOf(draft: Draft): Trail {
-  const streams = draft.lanes.map(streamOf);
+  const streams = draft.lanes.map(blocksOf);
   return {
     tree: TREE,
     ledger: streamOf(draft.ledger),
@@ -127,6 +127,12 @@ export function trailOf(draft: Draft): Trail {
     verifiers: [verifier],
     partitionOf,
   };
+}
+
+/** The items in blocks of 1, 2, 3, 1, … items, as partitions are read. */
+export async function* blocksOf<T>(items: readonly T[]): AsyncGenerator<readonly T[]> {
+  for (let at = 0, size = 1; at < items.length; at += size, size = (size % 3) + 1)
+    yield items.slice(at, at + size);
 }
 
 export async function* streamOf<T>(items: Iterable<T>): AsyncGenerator<T> {

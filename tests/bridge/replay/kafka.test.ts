@@ -41,6 +41,9 @@ class Topics {
     const first = (topic: string, at: number) => this.taken.get(`${topic}/${at}`) ?? 0;
     const grown = () => this.#grown.promise;
     return {
+      async *readBlocks(options) {
+        for await (const record of this.readPartition(options)) yield [record];
+      },
       offsetsOf: async (topic) =>
         (this.partitions.get(topic) ?? []).map(({ length: latest }, partition) => ({
           partition,
