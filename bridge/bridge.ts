@@ -54,7 +54,10 @@ export interface BridgeOptions extends Omit<ResumeOptions, "signal"> {
   readonly idleMs: number;
   /** Between two copies of the mirror's state: what a restart has to read again at most. */
   readonly stateEveryMs: number;
-  /** Told of everything that shows the audit is not whole, once it is in Kafka. */
+  /**
+   * Told of everything that shows the audit is not whole: before it is in Kafka, so that no crash swallows it.
+   * Once a process; one that dies before the commit leaves it to be told again by the next.
+   */
   readonly onAlarm: (fact: Fact) => void;
   readonly clock: Clock;
   readonly log: Logger;
@@ -62,6 +65,8 @@ export interface BridgeOptions extends Omit<ResumeOptions, "signal"> {
 
 const BACKOFF_FIRST_MS = 100;
 const BACKOFF_CAP_MS = 15_000;
+/** More than a batch holds. */
+const TOLD_MAX = 20_000;
 
 /** Carries the shard until `signal` aborts. Throws only what no retry can mend. */
 export async function runBridge(options: BridgeOptions, signal: AbortSignal): Promise<void> {
@@ -71,12 +76,26 @@ export async function runBridge(options: BridgeOptions, signal: AbortSignal): Pr
     const held = await acquireLease(lease, signal).catch(ignoreAbort(signal));
     if (!held) return;
     try {
-      await carry(options, AbortSignal.any([signal, held.signal]));
+      const onAlarm = onceEach(options.onAlarm);
+      await carry({ ...options, onAlarm }, AbortSignal.any([signal, held.signal]));
     } finally {
       await held.release();
       options.status.standby();
     }
   }
+}
+
+/** Passes a fact on the first time: the batch it is in may be tried many times. */
+function onceEach(onAlarm: (fact: Fact) => void): (fact: Fact) => void {
+  const told = new Set<string>();
+  return (fact) => {
+    const { seq, index } = fact.place;
+    const name = `${fact.kind} ${fact.kind === "gap" ? fact.reason : ""} ${seq}.${index}`;
+    if (told.has(name)) return;
+    if (told.size === TOLD_MAX) for (const oldest of told.keys().take(1)) told.delete(oldest);
+    told.add(name);
+    onAlarm(fact);
+  };
 }
 
 /** Sessions, one after the other, with a backoff that grows while none gets anything done. */
@@ -165,6 +184,7 @@ async function commitAll(
   while (!signal.aborted) {
     const isStateDue = clock.nowMs() - savedMs >= options.stateEveryMs;
     const batch = await filling.take(idleMs, isStateDue, signal);
+    for (const fact of batch.alarms) options.onAlarm(fact);
     const checkpoint = checkpoints.due(treeName, batch);
     if (batch.isEmpty && !checkpoint) continue;
     await Promise.all(batch.bodies.map((body) => bodies.put(body, signal)));
@@ -174,7 +194,6 @@ async function commitAll(
     await sink.commit({ records, ledger, extra }, signal);
     status.committedBatch(batch);
     if (checkpoint) checkpoints.publish(checkpoint);
-    for (const fact of batch.alarms) options.onAlarm(fact);
     if (!batch.state) continue;
     savedMs = clock.nowMs();
     states.save(options.shard, batch.state);

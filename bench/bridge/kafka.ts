@@ -24,7 +24,11 @@ export async function startBroker({ signal, onProgress }: BenchContext): Promise
   await using stack = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), "petrel-bench-kafka-"));
   stack.defer(() => rm(dir, { recursive: true, force: true }));
-  const { brokers, nodes } = await startKafka({ runner: localKafka(program, JAVA_FLAGS), dir, signal });
+  const { brokers, nodes } = await startKafka({
+    runner: localKafka(program, JAVA_FLAGS),
+    dir,
+    signal,
+  });
   // What it holds is not kept, so nothing has to be ended in order.
   stack.defer(async () => void (await Promise.all(nodes.map((node) => node.kill9()))));
   const owned = stack.move();

@@ -215,6 +215,25 @@ describe("the bridge", () => {
   });
 });
 
+test("an alarm goes out before its batch is committed, once a process, and again after a crash in between", async () => {
+  await publish("a");
+  pack++;
+  await publish("b");
+  kafka.faults.push("before", "before", "before");
+  const first = await start();
+  await until("it was tried again and again", () => first.status.snapshot.failures >= 2);
+  expect(kafka.records).toEqual([]);
+  expect(first.alarms).toMatchObject([{ kind: "gap", reason: "packs", from: 2, to: 2 }]);
+  kafka.isAway = true;
+  await first.stop();
+  kafka.isAway = false;
+  const second = await start();
+  await until("carried", () => written().includes("b"));
+  await second.stop();
+  expect(first.alarms).toHaveLength(1);
+  expect(second.alarms).toEqual(first.alarms);
+});
+
 describe("a place that cannot be right is refused", () => {
   async function refusal(): Promise<PetrelError> {
     const running = await start();

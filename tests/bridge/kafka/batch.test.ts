@@ -119,11 +119,11 @@ describe("a limit on the batch", () => {
       async (room, texts) => {
         const filling = Buffer.alloc(BUFFER_BYTES - room - 200, 1);
         const first = { topic: "t", key: "k", value: filling, headers: {}, timestampMs: 1 };
-        const others = texts.map((text) => ({
+        const others = texts.map((one) => ({
           ...first,
-          key: text.key,
+          key: one.key,
           value: Buffer.from("value"),
-          headers: { name: text.header },
+          headers: { name: one.header },
         }));
         const written: KafkaRecord[] = [first, ...others];
         const { batch, count } = await encodeBatch(written, 0, BUFFER_BYTES, STATE, "none");
