@@ -34,9 +34,9 @@ binary: ## dist/petrel, one file without dependencies
 	@deploy/bootstrap.sh
 	@$(BUN) deploy/binary.ts
 
-bench: ## what it costs: throughput, latency, memory
+bench: ## what it costs: throughput, latency, memory (ARGS="bridge verify --rounds 3")
 	@deploy/bootstrap.sh nats-server prometheus --optional kafka
-	@$(BUN) bench/main.ts
+	@$(BUN) bench/main.ts $(ARGS)
 
 chaos-audit: ## the audit's promises under kill -9 (ARGS="--seed 1 --bridges 2"); needs Java 17
 	@deploy/bootstrap.sh nats-server kafka

@@ -24,6 +24,8 @@ export function startChild(script: string, task: unknown, signal: AbortSignal): 
     stdin: "pipe",
     stdout: "pipe",
     stderr: "inherit",
+    // kafkajs by itself sets a timer of minus fifty years, and Bun says so in three lines of every run.
+    env: { ...process.env, NODE_NO_WARNINGS: "1" },
     signal,
     killSignal: "SIGKILL",
   });
