@@ -59,12 +59,35 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const NEWLINE = 10;
 
-/** The line that goes before a record's body. */
+/** The line that goes before a record's body. Four are made for every call. */
 export function metaLine(record: AuditRecord): string {
-  const { id, side, kind, method, caller, agent, instance, atMs } = record;
-  const { traceparent, frame, bytes } = record;
-  // Named one by one: a rest pattern would copy every property first, four times a call.
-  return `${JSON.stringify({ id, side, kind, method, caller, agent, instance, atMs, traceparent, frame, bytes })}\n`;
+  const { id, atMs, traceparent, frame, bytes } = record;
+  const trace = traceparent === undefined ? "" : `,"traceparent":${JSON.stringify(traceparent)}`;
+  const framed = frame === undefined ? "" : `,"frame":${JSON.stringify(frame)}`;
+  return `{"id":${JSON.stringify(id)},${partiesOf(record)},"atMs":${JSON.stringify(atMs)}${trace}${framed},"bytes":${JSON.stringify(bytes)}}\n`;
+}
+
+type Parties = Pick<AuditRecord, "side" | "kind" | "method" | "caller" | "agent" | "instance">;
+
+/** Who said what to whom is mostly what it was a moment ago: texts of the last few, newest first. */
+let partiesMade: (Parties & { readonly text: string })[] = [];
+const PARTIES_KEPT = 8;
+
+function partiesOf({ side, kind, method, caller, agent, instance }: AuditRecord): string {
+  for (const one of partiesMade) {
+    const isSame =
+      one.side === side &&
+      one.kind === kind &&
+      one.method === method &&
+      one.caller === caller &&
+      one.agent === agent &&
+      one.instance === instance;
+    if (isSame) return one.text;
+  }
+  const parties = { side, kind, method, caller, agent, instance };
+  const text = JSON.stringify(parties).slice(1, -1);
+  partiesMade = [{ ...parties, text }, ...partiesMade.slice(0, PARTIES_KEPT - 1)];
+  return text;
 }
 
 /** Packs records; inverse of {@link unpackRecords}. */

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
+import { metaLine } from "../../a2a/audit/record.ts";
 import { AUDIT_STREAM, type AuditRecord, packRecords, unpackRecords } from "../../a2a/mod.ts";
 import { record } from "../support/audit-records.ts";
 import { startNats } from "../support/nats.ts";
@@ -18,6 +19,31 @@ test("whatever was packed comes out as it was", () => {
         expect(unpackRecords(packRecords(records))).toEqual(records);
       },
     ),
+    { seed },
+  );
+});
+
+test("a line is the JSON of its record's meta, whatever the fields hold and whose line was made before", () => {
+  const text = fc.oneof(fc.constantFrom("a", "b"), fc.string({ unit: "binary", maxLength: 5 }));
+  const optional = fc.option(text, { nil: undefined });
+  const meta = fc.record({
+    id: text,
+    side: fc.constantFrom("caller" as const, "agent" as const),
+    kind: fc.constantFrom("request" as const, "response" as const, "task" as const),
+    method: text,
+    caller: text,
+    agent: text,
+    instance: text,
+    atMs: fc.double({ noNaN: true }),
+    traceparent: optional,
+    frame: optional,
+    bytes: fc.nat(),
+  });
+  fc.assert(
+    fc.property(fc.array(meta, { maxLength: 30 }), (metas) => {
+      for (const one of metas)
+        expect(metaLine({ ...one, body: "" })).toBe(`${JSON.stringify(one)}\n`);
+    }),
     { seed },
   );
 });
