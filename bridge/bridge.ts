@@ -71,12 +71,12 @@ const TOLD_MAX = 20_000;
 /** Carries the shard until `signal` aborts. Throws only what no retry can mend. */
 export async function runBridge(options: BridgeOptions, signal: AbortSignal): Promise<void> {
   const { kv, shard, instance: holder, leaseTermMs: termMs, clock, log } = options;
+  const onAlarm = onceEach(options.onAlarm);
   while (!signal.aborted) {
     const lease = { kv, key: `lease.${shard}`, holder, termMs, clock, log };
     const held = await acquireLease(lease, signal).catch(ignoreAbort(signal));
     if (!held) return;
     try {
-      const onAlarm = onceEach(options.onAlarm);
       await carry({ ...options, onAlarm }, AbortSignal.any([signal, held.signal]));
     } finally {
       await held.release();

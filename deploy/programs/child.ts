@@ -1,18 +1,12 @@
 /** What everybody who runs a program beside himself needs: its lines, and its end. */
+import { splitLines } from "../../core/mod.ts";
 
-/** Hands on every line of `stream` as it comes, without its end; a last one without an end counts. */
+/** Hands on every line of `stream` as it comes, as splitLines makes them: bounded, without its end. */
 export async function eachLine(
   stream: ReadableStream<Uint8Array>,
   onLine: (line: string) => void,
 ): Promise<void> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of stream) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = parts.pop() ?? "";
-    for (const line of parts) onLine(line);
-  }
-  if (rest !== "") onLine(rest);
+  for await (const { lines } of splitLines(stream)) for (const { text } of lines) onLine(text);
 }
 
 /** Ends a process in order, with SIGKILL after `graceMs`. */
