@@ -17,6 +17,7 @@ import { A2A_VERSION, HEADER, type Method } from "./subjects.ts";
 
 /** A caller that names no timeout gets this one. */
 export const DEFAULT_TIMEOUT_MS = 30_000;
+const SCOPES_CHARS_MAX = 2_000;
 const TIMEOUT_MS_MAX = 24 * 3_600_000;
 /** It stands in records, headers and keys, and has to leave room for what is appended to it. */
 const ENVELOPE_ID = /^[A-Za-z0-9._:-]{1,128}$/;
@@ -37,6 +38,17 @@ export interface CallInfo {
   readonly deadlineMs: number;
   readonly version: string;
   readonly extensions: readonly string[];
+  /** For whom the caller asks. */
+  readonly onBehalf: string | undefined;
+  /** What that principal may do; undefined: whatever the caller may. */
+  readonly scopes: readonly string[] | undefined;
+  /** Number of the last event of a task the caller has seen. */
+  readonly cursor: number | undefined;
+}
+
+/** True for what may stand in the header that names a principal. */
+export function isPrincipal(text: string): boolean {
+  return /^[A-Za-z0-9._:@-]{1,128}$/.test(text);
 }
 
 /** One call as its sender keeps it. */
@@ -49,6 +61,10 @@ export interface Call {
   readonly trace: TraceContext;
   /** By what the shard of the call's audit is chosen; undefined where there is only one. */
   readonly shardKey: string | undefined;
+  readonly extensions?: readonly string[];
+  readonly onBehalf?: string | undefined;
+  readonly scopes?: readonly string[] | undefined;
+  readonly cursor?: number | undefined;
 }
 
 /** Headers of a request that leaves now and is worth an answer for `timeoutMs`. */
@@ -58,6 +74,9 @@ export function requestHeaders(call: {
   trace: TraceContext;
   shardKey?: string | undefined;
   extensions?: readonly string[];
+  onBehalf?: string | undefined;
+  scopes?: readonly string[] | undefined;
+  cursor?: number | undefined;
 }): MsgHdrs {
   return headersOf({
     [HEADER.version]: A2A_VERSION,
@@ -66,6 +85,9 @@ export function requestHeaders(call: {
     [HEADER.traceparent]: formatTraceparent(call.trace),
     [HEADER.shard]: call.shardKey,
     [HEADER.extensions]: call.extensions?.join(",") || undefined,
+    [HEADER.onBehalf]: call.onBehalf,
+    [HEADER.scopes]: call.scopes?.join(" "),
+    [HEADER.cursor]: call.cursor === undefined ? undefined : String(call.cursor),
   });
 }
 
@@ -98,5 +120,33 @@ export function readCall(
       .map((uri) => uri.trim())
       .filter(Boolean)
       .slice(0, 20),
+    ...readPrincipal(headers),
+    cursor: readCursor(headers),
   };
+}
+
+/**
+ * For whom the caller asks. A header that is there and malformed must not widen what its sender may do:
+ * it names a principal of its own, who has no scope.
+ */
+function readPrincipal(headers: MsgHdrs | undefined): Pick<CallInfo, "onBehalf" | "scopes"> {
+  const onBehalf = headers?.has(HEADER.onBehalf) ? headers.get(HEADER.onBehalf) : undefined;
+  const scopes = headers?.has(HEADER.scopes) ? headers.get(HEADER.scopes) : undefined;
+  const isSane = onBehalf === undefined || isPrincipal(onBehalf);
+  const listed = (scopes ?? "").slice(0, SCOPES_CHARS_MAX + 1);
+  return {
+    onBehalf: isSane ? onBehalf : "malformed",
+    scopes:
+      scopes === undefined && isSane
+        ? undefined
+        : listed.length > SCOPES_CHARS_MAX || !isSane
+          ? []
+          : listed.split(" ").filter(Boolean),
+  };
+}
+
+function readCursor(headers: MsgHdrs | undefined): number | undefined {
+  if (!headers?.has(HEADER.cursor)) return undefined;
+  const cursor = Number(headers.get(HEADER.cursor) || "x");
+  return Number.isSafeInteger(cursor) && cursor >= 0 ? cursor : undefined;
 }

@@ -23,7 +23,9 @@ import { type ConnectOptions, connectTo, logConnection } from "./connect.ts";
 import { CARDS_BUCKET, Registry } from "./registry.ts";
 import { AgentServer } from "./server.ts";
 import { auditSubject, subjectToken } from "./subjects.ts";
-import { TASKS_BUCKET, TaskStore } from "./tasks/store.ts";
+import { ArtifactStore } from "./tasks/artifacts.ts";
+import { ensureTaskLog, TaskLog } from "./tasks/log.ts";
+import { OpenTasks, TASKS_BUCKET } from "./tasks/open.ts";
 import { NatsTransport } from "./transport.ts";
 
 const TASK_TTL_MS = 7 * 86_400_000;
@@ -66,6 +68,7 @@ export class Mesh {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly artifacts: ArtifactStore;
   readonly #tasks: KV;
   readonly #serving: Serving[] = [];
 
@@ -87,6 +90,7 @@ export class Mesh {
     this.clock = options.clock ?? systemClock;
     this.log = options.log.with({ instance: this.instance });
     this.#tasks = parts.tasks;
+    this.artifacts = new ArtifactStore(this.js, options.taskTtlMs ?? TASK_TTL_MS);
     const common = { clock: this.clock, log: this.log };
     this.outbox = new Outbox({
       nc,
@@ -128,6 +132,7 @@ export class Mesh {
       const [tasks, cards] = await Promise.all([
         kvm.create(TASKS_BUCKET, { ttl, history: 1 }),
         kvm.create(CARDS_BUCKET, { ttl: cardTtl, history: 1 }),
+        ensureTaskLog(jsm, ttl),
         requireAudit({
           nc,
           subject: auditSubject(options.name, "start"),
@@ -176,15 +181,16 @@ export class Mesh {
   async serve(agent: AgentDefinition, options: { runningMax?: number } = {}): Promise<Serving> {
     this.outbox.open();
     const card = cardOf(agent, `nats://${this.nc.getServer()}`);
-    const store = new TaskStore(this.#tasks, agent.name, this.instance);
-    const { nc, outbox, clock, instance } = this;
+    const { nc, js, outbox, clock, instance, artifacts } = this;
     const log = this.log.with({ agent: agent.name });
     const server = new AgentServer({
       nc,
       agent,
       card,
       instance,
-      store,
+      tasks: new TaskLog({ nc, js, agent: agent.name, clock, log }),
+      open: new OpenTasks(this.#tasks, agent.name, instance),
+      artifacts,
       outbox,
       clock,
       log,

@@ -32,10 +32,16 @@ export interface ReceiveOptions {
   ) => Promise<void> | undefined;
 }
 
+/** What one frame held; a plain answer is no event of a task and has no number. */
+export interface Received {
+  readonly response: StreamResponse;
+  readonly event: number | undefined;
+}
+
 /** Sends the request and yields the events of its answer until `end`. */
 export async function* receiveStream(
   options: ReceiveOptions,
-): AsyncGenerator<StreamResponse, void, undefined> {
+): AsyncGenerator<Received, void, undefined> {
   const { nc, call, agent, caller, body, signal, admit, report, clock, log } = options;
   signal?.throwIfAborted();
   const inbox = createInbox(inboxPrefix(caller));
@@ -65,7 +71,7 @@ export async function* receiveStream(
       if (frame.kind === "end") return;
       const envelope = readEnvelope(text, call.envelopeId, agent);
       if (envelope.error) throw fromErrorEnvelope({ id: envelope.id, error: envelope.error });
-      yield StreamResponse.fromJSON(envelope.result);
+      yield { response: StreamResponse.fromJSON(envelope.result), event: frame.event };
     }
     throw (
       watch.reason ??
@@ -122,14 +128,20 @@ class Watchdog {
   }
 }
 
-function readFrame(message: Msg, seq: number, agent: string): { kind: Frame; seq: number } {
+function readFrame(
+  message: Msg,
+  seq: number,
+  agent: string,
+): { kind: Frame; seq: number; event: number | undefined } {
   if (message.headers?.code === 503) {
     throw new PetrelError("UNAVAILABLE", `agent "${agent}" is not there`, { agent });
   }
   const kind = FRAMES.find((frame) => frame === message.headers?.get(HEADER.frame));
   if (!kind) throw violation(agent, HEADER.frame, "unknown frame");
   const said = message.headers?.get(HEADER.seq);
-  if (!said) return { kind, seq: 0 };
+  const event = Number(message.headers?.get(HEADER.event) || Number.NaN);
+  const numbered = { kind, event: Number.isSafeInteger(event) && event > 0 ? event : undefined };
+  if (!said) return { ...numbered, seq: 0 };
   const next = Number(said);
   const expected = kind === "heartbeat" ? seq : seq + 1;
   if (next !== expected) {
@@ -138,5 +150,5 @@ function readFrame(message: Msg, seq: number, agent: string): { kind: Frame; seq
       place: `frame ${expected}`,
     });
   }
-  return { kind, seq: next };
+  return { ...numbered, seq: next };
 }

@@ -26,6 +26,8 @@ export interface ReplierOptions {
   readonly to: string;
 }
 
+const FLUSH_EVERY_FRAMES = 64;
+
 type RpcMessage = {
   readonly jsonrpc: string;
   readonly id: string | number | null;
@@ -58,8 +60,14 @@ export class Replier {
     }
   }
 
-  /** Sends every event and the end; false when the stream ended in an error. */
-  async stream(events: AsyncIterable<RpcMessage>): Promise<boolean> {
+  /**
+   * Sends every event and the end; false when the stream ended in an error. `numbers` says which of the
+   * task's events the first frame holds; the others follow it without holes.
+   */
+  async stream(
+    events: AsyncIterable<RpcMessage>,
+    numbers: { readonly firstEvent?: number },
+  ): Promise<boolean> {
     const { nc, agent } = this.#options;
     const inbox = createInbox(inboxPrefix(agent));
     const probe = nc.subscribe(inbox, {
@@ -69,7 +77,13 @@ export class Replier {
     });
     const beat = setInterval(() => this.#heartbeat(inbox), limits.HEARTBEAT_MS);
     try {
-      for await (const event of events) await this.#frame("data", boundedBody(event));
+      let nth = 0;
+      for await (const event of events) {
+        const { firstEvent } = numbers;
+        const number = firstEvent === undefined ? undefined : firstEvent + nth++;
+        await this.#frame("data", boundedBody(event), number);
+        if (this.#seq % FLUSH_EVERY_FRAMES === 0) await this.#flushed();
+      }
       await this.#frame("end", "");
       return true;
     } catch (error) {
@@ -86,7 +100,12 @@ export class Replier {
     }
   }
 
-  async #frame(frame: Frame, body: string): Promise<void> {
+  /** What waits in the connection is bounded: a task is faster than a network. */
+  async #flushed(): Promise<void> {
+    await this.#options.nc.flush().catch(() => {});
+  }
+
+  async #frame(frame: Frame, body: string, event?: number): Promise<void> {
     if (this.#gone) return;
     const seq = this.#seq + 1;
     const id = `${this.#options.call.envelopeId}.${seq}`;
@@ -96,19 +115,26 @@ export class Replier {
       return;
     }
     this.#seq = seq;
-    this.#send(frame, body, seq);
+    this.#send(frame, body, seq, { event });
   }
 
   /** Repeats the last number, so that a lost tail is noticed; a 503 on `probe` means nobody listens. */
   #heartbeat(probe: string): void {
-    if (!this.#gone) this.#send("heartbeat", "", this.#seq, probe);
+    if (!this.#gone) this.#send("heartbeat", "", this.#seq, { reply: probe });
   }
 
-  #send(frame: Frame, body: string, seq: number | undefined, reply?: string): void {
+  #send(
+    frame: Frame,
+    body: string,
+    seq: number | undefined,
+    more: { readonly reply?: string; readonly event?: number | undefined } = {},
+  ): void {
+    const { reply, event } = more;
     const headers = headersOf({
       [HEADER.frame]: frame,
       [HEADER.envelope]: this.#options.call.envelopeId,
       [HEADER.seq]: seq === undefined ? undefined : String(seq),
+      [HEADER.event]: event === undefined ? undefined : String(event),
     });
     this.#options.nc.publish(this.#options.to, body, reply ? { headers, reply } : { headers });
   }

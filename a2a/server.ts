@@ -4,22 +4,18 @@
  * to the audit outbox. It never lets one bad envelope reach another, and never goes silent: a request
  * with a reply subject gets an answer.
  */
-import {
-  type AgentCard,
-  AgentCard as AgentCardCodec,
-  type StreamResponse,
-  StreamResponse as StreamResponseCodec,
-} from "@a2a-js/sdk";
+import { type AgentCard, AgentCard as AgentCardCodec } from "@a2a-js/sdk";
 import { toJsonRpcError } from "@a2a-js/sdk/errors";
 import { JsonRpcTransportHandler, ServerCallContext, validateVersion } from "@a2a-js/sdk/server";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { type Service, Svcm } from "@nats-io/services";
-import { type Clock, formatTraceparent, isSubjectToken, type Logger } from "../core/mod.ts";
+import { type Clock, isSubjectToken, type Logger } from "../core/mod.ts";
 import type { AgentDefinition } from "./agent.ts";
 import type { Outbox } from "./audit/outbox.ts";
 import type { AuditRecord } from "./audit/record.ts";
 import { MalformedEnvelope, readBody, textOrDigest } from "./body.ts";
-import { type CallInfo, readCall } from "./call.ts";
+import { readCall } from "./call.ts";
+import { obey, orderCancel } from "./control.ts";
 import { Replier } from "./reply.ts";
 import {
   callerOf,
@@ -31,15 +27,22 @@ import {
   NATS_BINDING,
   rpcEndpoint,
 } from "./subjects.ts";
-import { AgentHandler, attachCall } from "./tasks/handler.ts";
-import type { TaskStore } from "./tasks/store.ts";
+import type { ArtifactStore } from "./tasks/artifacts.ts";
+import { AgentHandler, attachCall, type CallState } from "./tasks/handler.ts";
+import type { TaskLog } from "./tasks/log.ts";
+import type { OpenTasks } from "./tasks/open.ts";
+import type { TurnEntry } from "./tasks/record.ts";
+import { TaskRunner } from "./tasks/runner.ts";
+import { Supervisor } from "./tasks/supervise.ts";
 
 export interface ServeOptions {
   readonly nc: NatsConnection;
   readonly agent: AgentDefinition;
   readonly card: AgentCard;
   readonly instance: string;
-  readonly store: TaskStore;
+  readonly tasks: TaskLog;
+  readonly open: OpenTasks;
+  readonly artifacts: ArtifactStore;
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly log: Logger;
@@ -48,13 +51,13 @@ export interface ServeOptions {
 
 type RpcAnswer = Awaited<ReturnType<JsonRpcTransportHandler["handle"]>>;
 
-const CONTROL_TIMEOUT_MS = 5_000;
 /** Stands for a caller whose name is no name. */
 const UNNAMED = "unnamed";
 
 export class AgentServer {
   readonly #options: ServeOptions;
-  readonly #handler: AgentHandler;
+  readonly #runner: TaskRunner;
+  readonly #supervisor: Supervisor;
   readonly #rpc: JsonRpcTransportHandler;
   /** Shown by `nats micro stats`, whose own figures end when a handler becomes asynchronous. */
   readonly #measured = new Map<string, { answered: number; errors: number; seconds: number }>();
@@ -62,17 +65,30 @@ export class AgentServer {
 
   constructor(options: ServeOptions) {
     this.#options = options;
-    this.#handler = new AgentHandler({
-      ...options,
-      cancelElsewhere: (instance, taskId) => this.#cancelElsewhere(instance, taskId),
-      onEvent: (taskId, n, event, call) => this.#reportEvent(taskId, n, event, call),
+    const { nc, agent, instance, clock, log: logger, tasks: log, open, artifacts } = options;
+    this.#runner = new TaskRunner({
+      agent,
+      instance,
+      log,
+      open,
+      artifacts,
+      clock,
+      logger,
+      runningMax: options.runningMax,
+      onStored: (taskId, event, json, turn) => this.#reportEvent(taskId, event, json, turn),
+      cancelElsewhere: (owner, place) =>
+        orderCancel({ nc, agent: agent.name, log: logger }, owner, place),
     });
-    this.#rpc = new JsonRpcTransportHandler(this.#handler);
+    const { name } = agent;
+    this.#supervisor = new Supervisor({ nc, agent: name, instance, runner: this.#runner, clock, log: logger });
+    this.#rpc = new JsonRpcTransportHandler(
+      new AgentHandler({ agent, card: options.card, runner: this.#runner, clock }),
+    );
   }
 
   /** Tasks running on this replica. */
   get running(): number {
-    return this.#handler.running;
+    return this.#runner.size;
   }
 
   async start(): Promise<void> {
@@ -113,15 +129,17 @@ export class AgentServer {
       "Control",
       control,
       (subject) => subject === control,
-      (message) => this.#control(message),
+      (message) => obey(message, (place) => this.#runner.cancelHere(place)),
     );
+    if (!agent.messageOnly) await this.#supervisor.start();
     await nc.flush();
   }
 
   /** Takes no more requests, ends running tasks as failed, and leaves the micro service. */
   async stop(): Promise<void> {
+    await this.#supervisor.stop();
     await this.#service?.stop();
-    await this.#handler.shutdown();
+    await this.#runner.shutdown();
   }
 
   /**
@@ -186,8 +204,9 @@ export class AgentServer {
       const { text, json, id } = readBody(message.data, method, caller);
       replier.rpcId = id;
       await replier.received(text);
-      const answer = await this.#handle(json, id, call);
-      if (Symbol.asyncIterator in answer) return await replier.stream(answer);
+      const state: CallState = { call };
+      const answer = await this.#handle(json, id, state);
+      if (Symbol.asyncIterator in answer) return await replier.stream(answer, state);
       await replier.unary(answer);
       return answer.error === undefined;
     } catch (error) {
@@ -209,8 +228,9 @@ export class AgentServer {
   #handle(
     body: Record<string, unknown>,
     id: string | number | null,
-    call: CallInfo,
+    state: CallState,
   ): Promise<RpcAnswer> | RpcAnswer {
+    const { call } = state;
     try {
       validateVersion(call.version || "0.3", this.#options.card, NATS_BINDING);
     } catch (error) {
@@ -221,53 +241,32 @@ export class AgentServer {
       requestedExtensions: [...call.extensions],
       user: { isAuthenticated: true, userName: call.caller },
     });
-    attachCall(context, call);
+    attachCall(context, state);
     return this.#rpc.handle(body, context);
   }
 
   /** A task's change, as the record from which its state can be told at any moment. */
-  #reportEvent(taskId: string, n: number, event: StreamResponse, call: CallInfo): void {
+  #reportEvent(taskId: string, event: number, json: string, turn: TurnEntry): void {
     const { outbox, clock, log, agent, instance } = this.#options;
-    const body = textOrDigest(Buffer.from(JSON.stringify(StreamResponseCodec.toJSON(event))));
+    const body = textOrDigest(Buffer.from(json));
     const record: AuditRecord = {
-      id: `${taskId}.e${n}`,
+      id: `${taskId}.e${event}`,
       side: "agent",
       kind: "task",
-      method: call.method,
-      caller: call.caller,
+      method: turn.method,
+      caller: turn.caller,
       agent: agent.name,
       instance,
       atMs: clock.nowMs(),
-      traceparent: formatTraceparent(call.trace),
+      traceparent: turn.traceparent,
       bytes: Buffer.byteLength(body),
       body,
     };
     try {
       // Nobody waits here: whatever is reported of this call afterwards waits behind it.
-      void outbox.report(record, call.shardKey);
+      void outbox.report(record, turn.shardKey);
     } catch (error) {
-      log.error("task.not_reported", { taskId, n, error });
-    }
-  }
-
-  /** An order from another replica: `cancel <taskId>`. Answers when the task has ended, or `unknown`. */
-  async #control(message: Msg): Promise<void> {
-    const [verb, taskId = ""] = message.string().slice(0, 300).split(" ");
-    const cancelled = verb === "cancel" && this.#handler.cancelHere(taskId);
-    if (cancelled) await this.#handler.waitEnded(taskId);
-    message.respond(cancelled ? "cancelled" : "unknown");
-  }
-
-  async #cancelElsewhere(instance: string, taskId: string): Promise<boolean> {
-    const subject = controlSubject(this.#options.agent.name, instance);
-    try {
-      const answer = await this.#options.nc.request(subject, `cancel ${taskId}`, {
-        timeout: CONTROL_TIMEOUT_MS,
-      });
-      return answer.string() === "cancelled";
-    } catch (error) {
-      this.#options.log.warn("cancel.owner_gone", { instance, taskId, error });
-      return false;
+      log.error("task.not_reported", { taskId, event, error });
     }
   }
 }

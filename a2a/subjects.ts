@@ -9,7 +9,7 @@ export const NATS_BINDING = "urn:petrel:a2a:binding:nats:v1";
 
 export const A2A_VERSION = "1.0";
 
-/** The operations of A2A 1.0. The first four are served; the rest answer UnsupportedOperation. */
+/** The operations of A2A 1.0. */
 export const METHODS = [
   "SendMessage",
   "SendStreamingMessage",
@@ -35,6 +35,14 @@ export const HEADER = {
   envelope: "a2a-envelope",
   /** By what the audit's shards are chosen, so that both ends choose the same. */
   shard: "a2a-shard",
+  /** For whom the caller asks; a task belongs to both. */
+  onBehalf: "a2a-on-behalf",
+  /** OAuth scopes of that principal, with spaces between; absent: the caller's own rights. */
+  scopes: "a2a-scopes",
+  /** Number of the last event of a task that a subscriber has seen. */
+  cursor: "a2a-cursor",
+  /** Number of the task's event in a frame. */
+  event: "a2a-event",
   frame: "a2a-frame",
   seq: "a2a-seq",
   traceparent: "traceparent",
@@ -80,6 +88,31 @@ export function callerOf(subject: string): string {
 export function controlSubject(agent: string, instance: string): string {
   return `a2a.v1.ctl.${subjectToken(agent, "agent")}.${subjectToken(instance, "instance")}`;
 }
+
+/**
+ * To whom a task belongs, as one token: the caller, for whom it asks, and in which tenant. The last two are
+ * hashed, because they may be any text; `=` keeps such an owner apart from every caller's name.
+ */
+export function ownerOf(caller: string, principal?: string, tenant?: string): string {
+  subjectToken(caller, "caller");
+  if (principal === undefined && !tenant) return caller;
+  const parts = JSON.stringify([principal ?? null, tenant || null]);
+  const hash = new Bun.CryptoHasher("sha256").update(parts).digest("base64url");
+  return `${caller}=${hash.slice(0, 22)}`;
+}
+
+/** The log of one task. A caller never publishes here; the agent that serves it does. */
+export function taskSubject(agent: string, owner: string, taskId: string): string {
+  return `${taskSubjects(agent, owner)}.${subjectToken(taskId, "taskId")}`;
+}
+
+/** The logs of all tasks of an agent, or of those of one owner; the task's id is the next token. */
+export function taskSubjects(agent: string, owner = "*"): string {
+  return `a2a.v1.task.${subjectToken(agent, "agent")}.${owner}`;
+}
+
+/** Every task's log: what the stream A2A_TASK_LOG captures. */
+export const TASK_LOG_SUBJECTS = "a2a.v1.task.*.*.*";
 
 /** The card, from any replica. */
 export function cardSubject(agent: string): string {

@@ -43,7 +43,8 @@ import { textOrDigest } from "./body.ts";
 import { type Call, DEFAULT_TIMEOUT_MS, isShardKey, requestHeaders } from "./call.ts";
 import { fromErrorEnvelope, fromNatsError } from "./errors.ts";
 import { readEnvelope } from "./frames.ts";
-import { receiveStream } from "./receive.ts";
+import { type Received, receiveStream } from "./receive.ts";
+import { resumed } from "./resume.ts";
 import { A2A_VERSION, HEADER, type Method, NATS_BINDING, rpcSubject } from "./subjects.ts";
 
 export interface TransportOptions {
@@ -103,14 +104,14 @@ export class NatsTransport implements Transport {
     params: SendMessageRequest,
     options?: RequestOptions,
   ): AsyncGenerator<StreamResponse, void, undefined> {
-    return this.#stream("SendStreamingMessage", SendMessageRequest.toJSON(params), options);
+    return this.#resumed("SendStreamingMessage", SendMessageRequest.toJSON(params), options);
   }
 
   resubscribeTask(
     params: SubscribeToTaskRequest,
     options?: RequestOptions,
   ): AsyncGenerator<StreamResponse, void, undefined> {
-    return this.#stream("SubscribeToTask", SubscribeToTaskRequest.toJSON(params), options);
+    return this.#resumed("SubscribeToTask", SubscribeToTaskRequest.toJSON(params), options);
   }
 
   async getTask(params: GetTaskRequest, options?: RequestOptions): Promise<Task> {
@@ -197,11 +198,31 @@ export class NatsTransport implements Transport {
     return envelope.result;
   }
 
-  #stream(
+  /** A stream that goes on where it was cut, on whatever replica, until the call's deadline. */
+  #resumed(
     method: Method,
     params: unknown,
     options?: RequestOptions,
   ): AsyncGenerator<StreamResponse, void, undefined> {
+    const { clock, agent, log } = this.#options;
+    const { deadlineMs, trace } = this.#newCall(method, params, options);
+    const subscribe = (id: string, cursor: number): AsyncGenerator<Received> => {
+      const serviceParameters = {
+        ...options?.serviceParameters,
+        ...callParameters({ timeoutMs: Math.max(1, deadlineMs - clock.nowMs()), trace }),
+        [HEADER.cursor]: String(cursor),
+      };
+      return this.#stream("SubscribeToTask", { id }, { ...options, serviceParameters });
+    };
+    const first = this.#stream(method, params, options);
+    return resumed({ clock, agent, log, deadlineMs, signal: options?.signal, first, subscribe });
+  }
+
+  #stream(
+    method: Method,
+    params: unknown,
+    options?: RequestOptions,
+  ): AsyncGenerator<Received, void, undefined> {
     const call = this.#newCall(method, params, options);
     return receiveStream({
       ...this.#options,
@@ -220,6 +241,7 @@ export class NatsTransport implements Transport {
     const trace = parseTraceparent(given[HEADER.traceparent]) ?? newTrace();
     const { clock, outbox } = this.#options;
     return {
+      ...parametersOf(given),
       method,
       envelopeId: newId(),
       timeoutMs,
@@ -294,6 +316,21 @@ export class NatsTransportFactory implements TransportFactory {
     }
     return new NatsTransport({ ...this.#options, agent: match[1] });
   }
+}
+
+/** What else a caller may say of its call; the names are the headers'. */
+function parametersOf(
+  given: Readonly<Record<string, string>>,
+): Pick<Call, "extensions" | "onBehalf" | "scopes" | "cursor"> {
+  const extensions = given[HEADER.extensions];
+  const scopes = given[HEADER.scopes];
+  const cursor = given[HEADER.cursor];
+  return {
+    ...(extensions === undefined ? {} : { extensions: extensions.split(",") }),
+    ...(scopes === undefined ? {} : { scopes: scopes.split(" ") }),
+    ...(cursor === undefined ? {} : { cursor: Number(cursor) }),
+    onBehalf: given[HEADER.onBehalf],
+  };
 }
 
 const OfContext = z.object({

@@ -32,6 +32,8 @@ export function makeEvidenceAgent(options: EvidenceAgentOptions): AgentDefinitio
     description: options.description,
     version: "1.0.0",
     skills: [options.skill],
+    // It only reads, and its reply is created once: another replica may do the turn again.
+    repeatable: true,
     run: (turn) => answer(options, turn),
   };
 }
@@ -39,13 +41,13 @@ export function makeEvidenceAgent(options: EvidenceAgentOptions): AgentDefinitio
 async function answer(options: EvidenceAgentOptions, turn: Turn): Promise<TurnResult> {
   const { kv, name } = options;
   const request = readRequest(turn.data);
-  const reply = { messageId: turn.message.messageId, taskId: turn.taskId };
+  const reply = { messageId: request.replyTo ?? turn.message.messageId, taskId: turn.taskId };
   try {
     const report = fitReport(await withinDeadline(options, request, turn));
     await put(options, turn, () =>
       writeReply(kv, request.investigation, name, { status: "answered", ...reply, report }),
     );
-    turn.artifact(ARTIFACT_NAME, report);
+    await turn.artifact(ARTIFACT_NAME, report);
     return { kind: "completed", text: `${report.outcome}: ${report.findings.length} findings` };
   } catch (error) {
     if (turn.signal.aborted) throw error;

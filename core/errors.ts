@@ -26,6 +26,8 @@ export const ERROR_CODES = {
   DEADLINE_EXCEEDED: { retry: "later", exitCode: 4 },
   /** A system refused our credentials. */
   UNAUTHENTICATED: { retry: "never", exitCode: 5 },
+  /** Whoever asks is known, and may not. */
+  FORBIDDEN: { retry: "never", exitCode: 5 },
   /** A system refused the query; `fields.message` is its own word. */
   QUERY_REFUSED: { retry: "never", exitCode: 5 },
   /** A query asks for more than a bound allows; `fields.limit` is the bound. */

@@ -1,366 +1,407 @@
 /**
- * A2A's operations for one agent: the SDK's request-handler interface over live tasks and KV
- * snapshots. What is not served yet answers UnsupportedOperation (A2A 1.0 section 3.3.2).
+ * A2A's operations for one agent: the SDK's request-handler interface over the tasks' logs. A task that
+ * runs here is read from its writer, any other from its log, and both say the same.
  */
 import {
   type AgentCard,
   type CancelTaskRequest,
+  type DeleteTaskPushNotificationConfigRequest,
+  type GetExtendedAgentCardRequest,
+  type GetTaskPushNotificationConfigRequest,
   type GetTaskRequest,
+  type ListTaskPushNotificationConfigsRequest,
+  type ListTaskPushNotificationConfigsResponse,
+  type ListTasksRequest,
+  type ListTasksResponse,
   type Message,
   type SendMessageRequest,
   type StreamResponse,
+  type SubscribeToTaskRequest,
   type Task,
+  type TaskPushNotificationConfig,
   TaskState,
-  type TaskStatus,
 } from "@a2a-js/sdk";
 import {
-  RequestMalformedError,
+  PushNotificationNotSupportedError,
   TaskNotCancelableError,
   TaskNotFoundError,
   UnsupportedOperationError,
 } from "@a2a-js/sdk/errors";
 import type { A2ARequestHandler, ServerCallContext } from "@a2a-js/sdk/server";
-import {
-  type Clock,
-  type Logger,
-  limits,
-  messageOf,
-  newId,
-  PetrelError,
-  unlessAborted,
-} from "../../core/mod.ts";
-import type { AgentDefinition, Turn, TurnResult } from "../agent.ts";
+import { type Clock, formatTraceparent, isSubjectToken, PetrelError } from "../../core/mod.ts";
+import { type AgentDefinition, extendedCardOf } from "../agent.ts";
 import type { CallInfo } from "../call.ts";
 import { toA2AError } from "../errors.ts";
-import { agentMessage, dataPart, isTerminal, LiveTask, textPart } from "./live.ts";
-import type { TaskSnapshot, TaskStore } from "./store.ts";
+import { ownerOf } from "../subjects.ts";
+import { answerWithMessage } from "./answer.ts";
+import { checkedMessage, checkScopes } from "./checks.ts";
+import { eventsAfter } from "./events.ts";
+import { isAtRest, isInterruptedState, isTerminal, isTerminalState, snapshotOf } from "./fold.ts";
+import { pageOf } from "./list.ts";
+import { type Loaded, loadTask } from "./load.ts";
+import type { TaskPlace } from "./log.ts";
+import type { TurnEntry } from "./record.ts";
+import type { Begun, TaskRunner } from "./runner.ts";
 
-const STORE_ATTEMPTS = 3;
+/** What travels beside the SDK's context, between the server and the handler. */
+export interface CallState {
+  readonly call: CallInfo;
+  /** Number of the event in a stream's first frame; each later frame bears the next. */
+  firstEvent?: number;
+}
 
-/** The call's identity, deadline and trace, from the server to the handler beside the SDK's context. */
-const calls = new WeakMap<ServerCallContext, CallInfo>();
+const states = new WeakMap<ServerCallContext, CallState>();
 
-export function attachCall(context: ServerCallContext, call: CallInfo): void {
-  calls.set(context, call);
+export function attachCall(context: ServerCallContext, state: CallState): void {
+  states.set(context, state);
 }
 
 export interface HandlerOptions {
   readonly agent: AgentDefinition;
   readonly card: AgentCard;
-  readonly store: TaskStore;
+  readonly runner: TaskRunner;
   readonly clock: Clock;
-  readonly log: Logger;
-  readonly runningMax?: number;
-  /**
-   * Told of every change of every task, before anybody else is. `n` counts a task's changes from 1; it
-   * is 0 for the end another replica gave a task whose own is gone, which nobody can have counted.
-   */
-  readonly onEvent: (taskId: string, n: number, event: StreamResponse, call: CallInfo) => void;
-  /** Asks the replica that runs a task to cancel it; false when that replica is gone. */
-  readonly cancelElsewhere: (instance: string, taskId: string) => Promise<boolean>;
+  readonly push?: PushOperations | undefined;
+}
+
+/** Push notification configs of one owner's task (A2A 1.0 sections 3.1.7 to 3.1.10). */
+export interface PushOperations {
+  create(place: TaskPlace, config: TaskPushNotificationConfig): Promise<TaskPushNotificationConfig>;
+  get(place: TaskPlace, id: string): Promise<TaskPushNotificationConfig>;
+  list(
+    place: TaskPlace,
+    params: ListTaskPushNotificationConfigsRequest,
+  ): Promise<ListTaskPushNotificationConfigsResponse>;
+  remove(place: TaskPlace, id: string): Promise<void>;
 }
 
 export class AgentHandler implements A2ARequestHandler {
   readonly #options: HandlerOptions;
-  readonly #running = new Map<string, LiveTask>();
 
   constructor(options: HandlerOptions) {
     this.#options = options;
-  }
-
-  get running(): number {
-    return this.#running.size;
   }
 
   async getAgentCard(): Promise<AgentCard> {
     return this.#options.card;
   }
 
+  async getAuthenticatedExtendedAgentCard(
+    _params: GetExtendedAgentCardRequest,
+    _context: ServerCallContext,
+  ): Promise<AgentCard> {
+    const { agent, card } = this.#options;
+    const extended = extendedCardOf(agent, card);
+    if (!extended) throw new UnsupportedOperationError("the agent has no extended card");
+    return extended;
+  }
+
   async sendMessage(
     params: SendMessageRequest,
     context: ServerCallContext,
   ): Promise<Message | Task> {
-    const call = callOf(context);
-    const message = checkedMessage(params);
-    if (this.#options.agent.messageOnly) return this.#answer(message, call);
-    const live = await this.#admit(message, call);
-    void this.#execute(live, message, call);
-    if (params.configuration?.returnImmediately) return live.task;
-    return live.ended;
+    const { call } = stateOf(context);
+    const { agent, clock } = this.#options;
+    const message = this.#checked(params, call);
+    if (agent.messageOnly) return answerWithMessage(agent, message, call, clock, this.#log(call));
+    const begun = await this.#begin(params, message, context);
+    const immediately = params.configuration?.returnImmediately === true;
+    const found = await this.#outcome(begun, call, immediately);
+    if ("messageId" in found) return found;
+    return withHistory(found, params.configuration?.historyLength);
   }
 
   async *sendMessageStream(
     params: SendMessageRequest,
     context: ServerCallContext,
   ): AsyncGenerator<StreamResponse, void, undefined> {
-    const call = callOf(context);
-    const message = checkedMessage(params);
-    if (this.#options.agent.messageOnly) {
-      yield { payload: { $case: "message", value: await this.#answer(message, call) } };
+    const state = stateOf(context);
+    const { call } = state;
+    const { agent, clock } = this.#options;
+    const message = this.#checked(params, call);
+    if (agent.messageOnly) {
+      const value = await answerWithMessage(agent, message, call, clock, this.#log(call));
+      yield { payload: { $case: "message", value } };
       return;
     }
-    const live = await this.#admit(message, call);
-    const events = live.watch();
-    void this.#execute(live, message, call);
-    yield* events;
+    const begun = await this.#begin(params, message, context);
+    if (begun.running) yield* this.#watch(begun, begun.from, state, true);
+    else yield* this.#fromSnapshot(begun, state, true);
   }
 
   async getTask(params: GetTaskRequest, context: ServerCallContext): Promise<Task> {
-    const { caller } = callOf(context);
-    const live = this.#running.get(params.id);
-    const own = live?.caller === caller ? live.task : undefined;
-    const task = own ?? (await this.#load(params.id, caller)).task;
-    const { historyLength } = params;
-    if (historyLength === undefined) return task;
-    return { ...task, history: historyLength > 0 ? task.history.slice(-historyLength) : [] };
+    const task = await this.#task(this.#place(params.id, context));
+    return withHistory(task, params.historyLength);
+  }
+
+  async listTasks(params: ListTasksRequest, context: ServerCallContext): Promise<ListTasksResponse> {
+    const owner = this.#owner(context);
+    const { runner } = this.#options;
+    const heads = await runner.log.heads(owner).catch(rethrown);
+    const page = pageOf(heads, params);
+    const found = await Promise.all(
+      page.heads.map(({ taskId }) => this.#task({ owner, taskId }).catch(unlessGone)),
+    );
+    const tasks = found
+      .filter((task) => task !== undefined)
+      .map((task) => withHistory(task, params.historyLength))
+      .map((task) => (params.includeArtifacts ? task : { ...task, artifacts: [] }));
+    const { totalSize, pageSize, nextPageToken } = page;
+    return { tasks, totalSize, pageSize, nextPageToken };
   }
 
   async cancelTask(params: CancelTaskRequest, context: ServerCallContext): Promise<Task> {
-    const call = callOf(context);
-    const { caller } = call;
-    if (this.cancelHere(params.id, caller)) {
-      return (await this.#running.get(params.id)?.ended) ?? this.#reload(params.id, caller);
+    const place = this.#place(params.id, context);
+    const { runner } = this.#options;
+    const before = await this.#task(place);
+    if (isTerminal(before)) throw new TaskNotCancelableError(`Task ${place.taskId} has ended`);
+    await runner.cancel(place, turnEntryOf(stateOf(context).call)).catch(rethrown);
+    const task = await this.#task(place);
+    if (task.status?.state === TaskState.TASK_STATE_CANCELED) return task;
+    throw new TaskNotCancelableError(`Task ${place.taskId} ended by itself`);
+  }
+
+  async *resubscribe(
+    params: SubscribeToTaskRequest,
+    context: ServerCallContext,
+  ): AsyncGenerator<StreamResponse, void, undefined> {
+    const state = stateOf(context);
+    const place = this.#place(params.id, context);
+    const { runner } = this.#options;
+    const running = runner.running(place);
+    const { cursor } = state.call;
+    const loaded = running ? undefined : await this.#load(place);
+    const folded = running?.writer.folded ?? loaded?.folded;
+    if (!folded?.task) throw notFound(place);
+    if (cursor !== undefined) {
+      if (cursor > folded.event) {
+        throw new UnsupportedOperationError(`cursor ${cursor}: the task has ${folded.event} events`);
+      }
+      // Whoever says what it has seen gets the rest, of a task that has ended too.
+      yield* this.#watch({ place, running, seq: 0 }, cursor, state, false);
+      return;
     }
-    const snapshot = await this.#load(params.id, caller);
-    if (isTerminal(snapshot.task)) throw new TaskNotCancelableError(`Task ${params.id} has ended`);
-    if (await this.#options.cancelElsewhere(snapshot.instance, params.id)) {
-      return this.#reload(params.id, caller);
+    if (isTerminal(folded.task)) {
+      throw new UnsupportedOperationError(`Task ${place.taskId} has ended: there is nothing to wait for`);
     }
-    return this.#cancelOrphan(snapshot, call);
+    yield* this.#fromSnapshot({ place, running, loaded, from: 0 }, state, false);
   }
 
-  /** Cancels a task this replica runs; false when it does not run here (for this caller). */
-  cancelHere(taskId: string, caller?: string): boolean {
-    const live = this.#running.get(taskId);
-    if (!live || (caller !== undefined && live.caller !== caller)) return false;
-    live.abort.abort(new PetrelError("CANCELLED", "cancelled by its caller", { taskId }));
-    return true;
+  async createTaskPushNotificationConfig(
+    params: TaskPushNotificationConfig,
+    context: ServerCallContext,
+  ): Promise<TaskPushNotificationConfig> {
+    const { push, place } = await this.#pushOf(params.taskId, context);
+    return push.create(place, params).catch(rethrown);
   }
 
-  /** Resolves when the task has ended and its last snapshot is stored. */
-  async waitEnded(taskId: string): Promise<void> {
-    await this.#running.get(taskId)?.ended;
+  async getTaskPushNotificationConfig(
+    params: GetTaskPushNotificationConfigRequest,
+    context: ServerCallContext,
+  ): Promise<TaskPushNotificationConfig> {
+    const { push, place } = await this.#pushOf(params.taskId, context);
+    return push.get(place, params.id).catch(rethrown);
   }
 
-  /** Ends every running task as failed: this replica is going away. */
-  async shutdown(): Promise<void> {
-    const reason = new PetrelError("UNAVAILABLE", "the agent is shutting down");
-    const running = [...this.#running.values()];
-    for (const live of running) live.abort.abort(reason);
-    await Promise.all(running.map((live) => live.ended));
+  async listTaskPushNotificationConfigs(
+    params: ListTaskPushNotificationConfigsRequest,
+    context: ServerCallContext,
+  ): Promise<ListTaskPushNotificationConfigsResponse> {
+    const { push, place } = await this.#pushOf(params.taskId, context);
+    return push.list(place, params).catch(rethrown);
   }
 
-  listTasks(): Promise<never> {
-    return unsupported("ListTasks");
-  }
-  resubscribe(): AsyncGenerator<StreamResponse, void, undefined> {
-    throw new UnsupportedOperationError("SubscribeToTask is not served by this agent");
-  }
-  createTaskPushNotificationConfig(): Promise<never> {
-    return unsupported("CreateTaskPushNotificationConfig");
-  }
-  getTaskPushNotificationConfig(): Promise<never> {
-    return unsupported("GetTaskPushNotificationConfig");
-  }
-  listTaskPushNotificationConfigs(): Promise<never> {
-    return unsupported("ListTaskPushNotificationConfigs");
-  }
-  deleteTaskPushNotificationConfig(): Promise<never> {
-    return unsupported("DeleteTaskPushNotificationConfig");
-  }
-  getAuthenticatedExtendedAgentCard(): Promise<never> {
-    return unsupported("GetExtendedAgentCard");
+  async deleteTaskPushNotificationConfig(
+    params: DeleteTaskPushNotificationConfigRequest,
+    context: ServerCallContext,
+  ): Promise<void> {
+    const { push, place } = await this.#pushOf(params.taskId, context);
+    await push.remove(place, params.id).catch(rethrown);
   }
 
-  /** A plain answer: runs the agent, keeps nothing. */
-  async #answer(message: Message, call: CallInfo): Promise<Message> {
-    const ids = { taskId: "", contextId: message.contextId || newId() };
-    const late = new AbortController();
-    const leftMs = Math.max(0, call.deadlineMs - this.#options.clock.nowMs());
-    const timer = setTimeout(
-      () => late.abort(new PetrelError("DEADLINE_EXCEEDED", "nobody waits any more")),
-      leftMs,
-    );
-    const turn = this.#turn(message, ids, call, late.signal, undefined);
+  #checked(params: SendMessageRequest, call: CallInfo): Message {
+    const { agent } = this.#options;
+    const message = checkedMessage(params, agent);
     try {
-      const result = await this.#options.agent.run(turn);
-      if (result.kind === "failed") throw new PetrelError("INTERNAL", result.text);
-      const data = result.kind === "message" && result.data ? [dataPart(result.data)] : [];
-      return agentMessage(ids, [textPart(result.text), ...data]);
+      checkScopes(message, call, agent);
+    } catch (error) {
+      throw toA2AError(error);
+    }
+    return message;
+  }
+
+  /** Begins the turn the message asks for, or finds the one it began before. */
+  async #begin(
+    params: SendMessageRequest,
+    message: Message,
+    context: ServerCallContext,
+  ): Promise<Begun> {
+    const { runner } = this.#options;
+    const owner = this.#owner(context);
+    const { call } = stateOf(context);
+    const config = params.configuration?.taskPushNotificationConfig;
+    if (config && !this.#options.push) throw notPushed();
+    const onBegun = config ? (place: TaskPlace) => this.#createPush(place, config) : undefined;
+    const begun = message.taskId
+      ? await runner
+          .continueTask(this.#place(message.taskId, context), message, turnEntryOf(call))
+          .catch(rethrown)
+      : await runner.begin(owner, message, turnEntryOf(call)).catch(rethrown);
+    await onBegun?.(begun.place);
+    return begun;
+  }
+
+  async #createPush(place: TaskPlace, config: TaskPushNotificationConfig): Promise<void> {
+    await this.#options.push?.create(place, { ...config, taskId: place.taskId }).catch(rethrown);
+  }
+
+  /** The task at rest, or the answer; at once if asked so and there is a task to show. */
+  async #outcome(begun: Begun, call: CallInfo, immediately: boolean): Promise<Message | Task> {
+    const { runner } = this.#options;
+    const { place, running } = begun;
+    if (running) {
+      const first = immediately ? runner.shown(running) : running.done;
+      await first;
+      const { folded, lost } = running.writer;
+      if (!lost || folded.answer || (folded.task && isAtRest(folded.task))) {
+        if (folded.answer) return folded.answer;
+        if (folded.task) return snapshotOf(folded.task);
+      }
+    }
+    const late = AbortSignal.timeout(Math.max(1, call.deadlineMs - this.#options.clock.nowMs()));
+    return runner.awaitRest(place, immediately, late).catch(rethrown);
+  }
+
+  /** The task as it is, then what follows. */
+  async *#fromSnapshot(
+    begun: Pick<Begun, "place" | "running" | "loaded" | "from">,
+    state: CallState,
+    untilRest: boolean,
+  ): AsyncGenerator<StreamResponse, void, undefined> {
+    const { place, running } = begun;
+    const loaded = running ? undefined : (begun.loaded ?? (await this.#load(place)));
+    const folded = running?.writer.folded ?? loaded?.folded;
+    if (folded?.answer) {
+      yield { payload: { $case: "message", value: folded.answer } };
+      return;
+    }
+    if (!folded?.task) {
+      // Claimed by a replica that has told nothing of it yet.
+      yield* this.#watch({ place, running, seq: 0 }, 0, state, untilRest);
+      return;
+    }
+    const { event, task } = folded;
+    state.firstEvent = event;
+    const seq = running?.writer.seq ?? loaded?.seq ?? 0;
+    yield { payload: { $case: "task", value: snapshotOf(task) } };
+    if (isTerminal(task) || (untilRest && isAtRest(task))) return;
+    yield* this.#watch({ place, running, seq }, event, state, untilRest);
+  }
+
+  async *#watch(
+    source: Pick<Begun, "place" | "running"> & { readonly seq?: number },
+    event: number,
+    state: CallState,
+    untilRest: boolean,
+  ): AsyncGenerator<StreamResponse, void, undefined> {
+    const { runner } = this.#options;
+    const { place, running, seq = 0 } = source;
+    state.firstEvent ??= event + 1;
+    const leaving = new AbortController();
+    const { log } = runner;
+    try {
+      const from = { log, place, writer: running?.writer, seq, event };
+      for await (const { response } of eventsAfter(from, leaving.signal)) {
+        yield response;
+        if (untilRest && isRest(response)) return;
+      }
     } catch (error) {
       throw toA2AError(error);
     } finally {
-      clearTimeout(timer);
+      leaving.abort();
     }
   }
 
-  /** A task that is stored and counted, and not yet run. */
-  async #admit(message: Message, call: CallInfo): Promise<LiveTask> {
-    const { store, clock, agent, runningMax = limits.TASKS_RUNNING_MAX } = this.#options;
-    if (this.#running.size >= runningMax) {
-      throw toA2AError(
-        new PetrelError("OVERLOADED", `agent "${agent.name}" already runs ${runningMax} tasks`, {
-          limit: runningMax,
-        }),
-      );
-    }
-    const live = new LiveTask({
-      message,
-      caller: call.caller,
-      clock,
-      listener: ({ id }, n, event) => this.#options.onEvent(id, n, event, call),
-    });
-    this.#running.set(live.task.id, live);
-    try {
-      live.revision = await store.create(live.task, call.caller);
-    } catch (error) {
-      this.#running.delete(live.task.id);
-      live.end(live.status(TaskState.TASK_STATE_REJECTED, []));
-      live.finish();
-      throw toA2AError(new PetrelError("UNAVAILABLE", "tasks cannot be stored now", {}, error));
-    }
-    return live;
+  async #pushOf(
+    taskId: string,
+    context: ServerCallContext,
+  ): Promise<{ push: PushOperations; place: TaskPlace }> {
+    const { push } = this.#options;
+    if (!push) throw notPushed();
+    const place = this.#place(taskId, context);
+    await this.#task(place);
+    return { push, place };
   }
 
-  async #execute(live: LiveTask, message: Message, call: CallInfo): Promise<void> {
-    const ids = { taskId: live.task.id, contextId: live.task.contextId };
-    const turn = this.#turn(message, ids, call, live.abort.signal, live);
-    // A turn that ignores its signal does not hold its task open.
-    const status = await unlessAborted(this.#runTurn(turn), live.abort.signal).then(
-      (result) => live.status(...endOf(result)),
-      (error: unknown) => {
-        const cancelled = error instanceof PetrelError && error.code === "CANCELLED";
-        turn.log.warn(cancelled ? "task.cancelled" : "task.failed", { error });
-        const state = cancelled ? TaskState.TASK_STATE_CANCELED : TaskState.TASK_STATE_FAILED;
-        return live.status(state, [textPart(messageOf(error))]);
-      },
-    );
-    live.end(status);
-    // Stored before anybody is told: whoever hears of the end finds it on every replica.
-    await this.#storeEnd(live, status, turn);
-    live.finish();
-    this.#running.delete(live.task.id);
+  /** The task as it is stored. Throws TaskNotFound for one of somebody else too. */
+  async #task(place: TaskPlace): Promise<Task> {
+    const running = this.#options.runner.running(place);
+    const folded = running?.writer.folded ?? (await this.#load(place))?.folded;
+    if (!folded?.task) throw notFound(place);
+    return running ? snapshotOf(folded.task) : folded.task;
   }
 
-  async #storeEnd(live: LiveTask, status: TaskStatus, turn: Turn): Promise<void> {
-    const task = { ...live.task, status };
-    for (let attempt = 1; attempt <= STORE_ATTEMPTS; attempt++) {
-      try {
-        const stored = await this.#options.store.end(task, live.caller, live.revision);
-        if (!stored) turn.log.warn("task.ended_elsewhere");
-        return;
-      } catch (error) {
-        // NATS may be restarting; each attempt waits for its own answer.
-        turn.log.error("task.not_stored", { attempt, error });
-        await this.#options.clock.sleep(100 * 2 ** attempt);
-      }
-    }
+  #load(place: TaskPlace): Promise<Loaded | undefined> {
+    const { log, open } = this.#options.runner;
+    return loadTask(log, open, place).catch(rethrown);
   }
 
-  async #runTurn(turn: Turn): Promise<TurnResult> {
-    return this.#options.agent.run(turn);
+  #place(taskId: string, context: ServerCallContext): TaskPlace {
+    const place = { owner: this.#owner(context), taskId };
+    if (!isSubjectToken(taskId)) throw notFound(place);
+    return place;
   }
 
-  #turn(
-    message: Message,
-    ids: { taskId: string; contextId: string },
-    call: CallInfo,
-    signal: AbortSignal,
-    live: LiveTask | undefined,
-  ): Turn {
-    const { log } = this.#options;
-    return {
-      ...ids,
-      message,
-      data: firstData(message),
-      text: firstText(message),
-      caller: call.caller,
-      trace: call.trace,
-      deadlineMs: call.deadlineMs,
-      signal,
-      log: log.with({ taskId: ids.taskId, traceId: call.trace.traceId }),
-      progress: (text, data) => live?.progress(text, data),
-      artifact: (name, data) => {
-        checkArtifactSize(name, data);
-        live?.addArtifact(name, data);
-      },
-    };
+  #owner(context: ServerCallContext): string {
+    const { caller, onBehalf } = stateOf(context).call;
+    return ownerOf(caller, onBehalf, context.tenant);
   }
 
-  async #load(taskId: string, caller: string): Promise<TaskSnapshot> {
-    const snapshot = await this.#options.store.load(taskId, caller);
-    if (!snapshot) throw new TaskNotFoundError(`Task not found: ${taskId.slice(0, 128)}`);
-    return snapshot;
-  }
-
-  async #reload(taskId: string, caller: string): Promise<Task> {
-    return (await this.#load(taskId, caller)).task;
-  }
-
-  /** The replica that ran it is gone: nobody else will end it. */
-  async #cancelOrphan(snapshot: TaskSnapshot, call: CallInfo): Promise<Task> {
-    const status = {
-      state: TaskState.TASK_STATE_CANCELED,
-      message: undefined,
-      timestamp: new Date(this.#options.clock.nowMs()).toISOString(),
-    };
-    const { id: taskId, contextId } = snapshot.task;
-    const task = { ...snapshot.task, status };
-    if (!(await this.#options.store.replace(snapshot, task))) {
-      return this.#reload(taskId, call.caller);
-    }
-    // Only one replica replaces it, and only that one reports it.
-    const value = { taskId, contextId, status, metadata: undefined };
-    this.#options.onEvent(taskId, 0, { payload: { $case: "statusUpdate", value } }, call);
-    return task;
+  #log(call: CallInfo) {
+    return this.#options.runner.logger.with({ traceId: call.trace.traceId });
   }
 }
 
-function callOf(context: ServerCallContext): CallInfo {
-  const call = calls.get(context);
-  if (!call) throw new PetrelError("INTERNAL", "a call reached the handler without its identity");
-  return call;
+function stateOf(context: ServerCallContext): CallState {
+  const state = states.get(context);
+  if (!state) throw new PetrelError("INTERNAL", "a call reached the handler without its identity");
+  return state;
 }
 
-function checkedMessage(params: SendMessageRequest): Message {
-  const { message } = params;
-  if (!message) throw new RequestMalformedError("params.message is missing");
-  if (!message.messageId) throw new RequestMalformedError("params.message.messageId is missing");
-  if (message.parts.length === 0) throw new RequestMalformedError("params.message.parts is empty");
-  if (message.taskId) {
-    throw new UnsupportedOperationError("params.message.taskId: a task takes one message");
-  }
-  if (params.configuration?.taskPushNotificationConfig) {
-    throw new UnsupportedOperationError("params.configuration: push notifications are not served");
-  }
-  return message;
+function turnEntryOf(call: CallInfo): TurnEntry {
+  const { caller, onBehalf, trace, shardKey, method, deadlineMs } = call;
+  const traceparent = formatTraceparent(trace);
+  return { caller, onBehalf, traceparent, shardKey, method, deadlineMs, attempt: 1 };
 }
 
-function firstData(message: Message): unknown {
-  for (const { content } of message.parts) if (content?.$case === "data") return content.value;
-  return undefined;
+/** The task with at most so many of its last messages (A2A 1.0 section 3.2.4). */
+function withHistory(task: Task, historyLength: number | undefined): Task {
+  if (historyLength === undefined) return task;
+  return { ...task, history: historyLength > 0 ? task.history.slice(-historyLength) : [] };
 }
 
-function firstText(message: Message): string {
-  for (const { content } of message.parts) if (content?.$case === "text") return content.value;
-  return "";
+/** After it a turn does nothing more. */
+function isRest(response: StreamResponse): boolean {
+  const { payload } = response;
+  if (payload?.$case === "message") return true;
+  if (payload?.$case !== "statusUpdate" && payload?.$case !== "task") return false;
+  const state = payload.value.status?.state;
+  return isTerminalState(state) || isInterruptedState(state);
 }
 
-function endOf(result: TurnResult): [TaskState, Message["parts"]] {
-  const failed = result.kind === "failed";
-  const state = failed ? TaskState.TASK_STATE_FAILED : TaskState.TASK_STATE_COMPLETED;
-  return [state, [textPart(result.text)]];
+function notFound({ taskId }: TaskPlace): TaskNotFoundError {
+  return new TaskNotFoundError(`Task not found: ${taskId.slice(0, 128)}`);
 }
 
-function checkArtifactSize(name: string, data: Record<string, unknown>): void {
-  const bytes = Buffer.byteLength(JSON.stringify(data));
-  if (bytes > limits.ARTIFACT_BYTES_MAX) {
-    throw new PetrelError("TOO_LARGE", `artifact "${name}" has ${bytes} bytes`, {
-      limit: limits.ARTIFACT_BYTES_MAX,
-    });
-  }
+function notPushed(): PushNotificationNotSupportedError {
+  return new PushNotificationNotSupportedError("the agent sends no push notifications");
 }
 
-function unsupported(operation: string): Promise<never> {
-  return Promise.reject(new UnsupportedOperationError(`${operation} is not served by this agent`));
+function rethrown(error: unknown): never {
+  throw toA2AError(error);
+}
+
+/** A task that expired between the list and the look is not in the page. */
+function unlessGone(error: unknown): undefined {
+  if (!(error instanceof TaskNotFoundError)) throw error;
 }

@@ -166,7 +166,7 @@ export class SreAgent {
       ...(query ? { query } : {}),
     });
     if (!verdict) throw new PetrelError("CONFLICT", `investigation ${id} is there already`);
-    turn.artifact("verdict", verdict);
+    await turn.artifact("verdict", verdict);
     return { kind: "completed", text: verdict.outcome };
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Asks one agent for evidence and waits for its reply to this request and no other. Progress comes over
- * the A2A stream, the answer through KV; an agent that dies is asked again, on another replica, under
- * the same message id, until the time is up.
+ * the A2A stream, the answer through KV; a stream that is cut goes on, and a task that ended
+ * without a reply is asked for again, until the time is up.
  */
 import { SendMessageRequest, type StreamResponse, TaskState } from "@a2a-js/sdk";
 import { callParameters, type NatsTransport } from "../../a2a/mod.ts";
@@ -76,15 +76,18 @@ export async function askForEvidence(options: AskOptions): Promise<Answer> {
 async function keepAsking(options: AskOptions, key: string, deadlineMs: number): Promise<Answer> {
   const { clock, signal, log, agent, request, desk } = options;
   let absentSinceMs: number | undefined;
+  let asking = 1;
   for (let attempt = 1; ; attempt++) {
     try {
       // Answered already, to an owner before us or to an attempt whose stream was cut: nobody is asked.
       const present = await desk.find(key);
       if (present) return { kind: "reply", reply: present };
-      const text = await follow(options, deadlineMs - clock.nowMs());
+      const text = await follow(options, asking, deadlineMs - clock.nowMs());
       // The agent writes its reply before it ends its task, so a reply that is not there was not written.
       const reply = await desk.find(key);
       if (reply) return { kind: "reply", reply };
+      // The same message again would only be told of the same end.
+      asking++;
       throw new PetrelError(
         "INCOMPLETE",
         `agent "${agent}" ended its task without a reply: ${text}`,
@@ -114,14 +117,16 @@ async function keepAsking(options: AskOptions, key: string, deadlineMs: number):
 }
 
 /** One request and its stream, to the end of the task. Returns the agent's last words. */
-async function follow(options: AskOptions, leftMs: number): Promise<string> {
+async function follow(options: AskOptions, asking: number, leftMs: number): Promise<string> {
   const { transport, messageId, request, trace, signal, onProgress } = options;
+  const isFirst = asking === 1;
+  const data = isFirst ? request : { ...request, replyTo: messageId };
   const params = SendMessageRequest.fromJSON({
     message: {
-      messageId,
+      messageId: isFirst ? messageId : `${messageId}-${asking}`,
       contextId: request.investigation,
       role: "ROLE_USER",
-      parts: [{ data: request, mediaType: "application/json" }],
+      parts: [{ data, mediaType: "application/json" }],
     },
   });
   const serviceParameters = callParameters({ timeoutMs: Math.max(1, leftMs), trace });

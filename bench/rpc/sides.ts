@@ -64,7 +64,7 @@ function agentOf(side: AgentSide): AgentDefinition {
     messageOnly: side !== "task",
     run: async (turn) => {
       if (side !== "task") return { kind: "message", text: turn.text };
-      turn.artifact("echo", { text: turn.text });
+      await turn.artifact("echo", { text: turn.text });
       return { kind: "completed", text: "done" };
     },
   };

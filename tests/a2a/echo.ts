@@ -40,7 +40,7 @@ async function work(turn: Turn): Promise<TurnResult> {
   for (let step = 1; step <= (plan.steps ?? 0); step++) turn.progress(`step ${step}`, { step });
   if (plan.hang) await systemClock.sleep(600_000, turn.signal);
   if (plan.fail) throw new Error(plan.fail);
-  turn.artifact("result", { artifact: plan.artifact ?? null, trace: turn.trace.traceId });
+  await turn.artifact("result", { artifact: plan.artifact ?? null, trace: turn.trace.traceId });
   return { kind: "completed", text: "done" };
 }
 

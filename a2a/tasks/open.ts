@@ -1,0 +1,105 @@
+/**
+ * Which tasks are being run, and by whom, in KV: what a supervisor watches. Of a long log the entry also
+ * holds a snapshot, so that nobody reads it from its beginning. An entry is a hint: the log decides.
+ */
+import { Task } from "@a2a-js/sdk";
+import type { KV, KvWatchEntry } from "@nats-io/kv";
+import { z } from "zod";
+import type { Logger } from "../../core/mod.ts";
+import type { Folded } from "./fold.ts";
+import type { TaskPlace } from "./log.ts";
+import { TurnJson } from "./record.ts";
+
+export const TASKS_BUCKET = "A2A_TASKS";
+
+/** A snapshot larger than this is not kept: the log is read instead. */
+const SNAPSHOT_BYTES_MAX = 512 * 1024;
+
+const Stored = z.object({
+  v: z.literal(1),
+  instance: z.string(),
+  /** False once the task is at rest and only its snapshot is left. */
+  open: z.boolean(),
+  seq: z.number().int().min(0),
+  event: z.number().int().min(0),
+  task: z.unknown().optional(),
+  turn: TurnJson.optional(),
+});
+
+export interface OpenTask extends TaskPlace {
+  readonly instance: string;
+}
+
+/** A task after the record with sequence `seq`. */
+export interface Snapshot {
+  readonly seq: number;
+  readonly folded: Folded;
+}
+
+export class OpenTasks {
+  readonly #kv: KV;
+  readonly #agent: string;
+  readonly #instance: string;
+
+  constructor(kv: KV, agent: string, instance: string) {
+    this.#kv = kv;
+    this.#agent = agent;
+    this.#instance = instance;
+  }
+
+  /** Says that this replica runs the task, which is `folded` after the record `seq`. */
+  async put(place: TaskPlace, seq: number, folded: Folded, open: boolean): Promise<void> {
+    const { event, task, turn } = folded;
+    const head = { v: 1, instance: this.#instance, open, seq, event, turn };
+    const whole = JSON.stringify(task && seq > 0 ? { ...head, task: Task.toJSON(task) } : head);
+    const fits = whole.length <= SNAPSHOT_BYTES_MAX;
+    await this.#kv.put(this.#key(place), fits ? whole : JSON.stringify(head));
+  }
+
+  async remove(place: TaskPlace): Promise<void> {
+    await this.#kv.delete(this.#key(place));
+  }
+
+  /** The last snapshot of a task, where one was kept. */
+  async snapshot(place: TaskPlace): Promise<Snapshot | undefined> {
+    const entry = await this.#kv.get(this.#key(place));
+    if (entry?.operation !== "PUT") return undefined;
+    const stored = Stored.safeParse(jsonOf(entry.string()));
+    if (!stored.success || stored.data.task === undefined) return undefined;
+    const { seq, event, task, turn } = stored.data;
+    const folded = { task: Task.fromJSON(task), answer: undefined, turn, event };
+    return { seq, folded };
+  }
+
+  /** The agent's open tasks as they come and go, until the watch is stopped. `undefined` is one that went. */
+  async watch(
+    log: Logger,
+    onChange: (key: string, open: OpenTask | undefined) => void,
+  ): Promise<() => void> {
+    const watch = await this.#kv.watch({ key: `${this.#agent}.>` });
+    void (async () => {
+      for await (const entry of watch) onChange(entry.key, this.#read(entry));
+    })().catch((error: unknown) => log.error("tasks.watch_ended", { error }));
+    return () => watch.stop();
+  }
+
+  #read(entry: KvWatchEntry): OpenTask | undefined {
+    const [, owner = "", taskId = ""] = entry.key.split(".");
+    if (entry.operation !== "PUT") return undefined;
+    const stored = Stored.safeParse(jsonOf(entry.string()));
+    if (!stored.success || !stored.data.open) return undefined;
+    return { owner, taskId, instance: stored.data.instance };
+  }
+
+  #key({ owner, taskId }: TaskPlace): string {
+    return `${this.#agent}.${owner}.${taskId}`;
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
