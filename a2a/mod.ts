@@ -32,6 +32,7 @@ export { type Credentials } from "./connect.ts";
 export { Mesh, type MeshOptions, type Serving } from "./mesh.ts";
 export { type Registered, Registry } from "./registry.ts";
 export { AUDIT_SUBJECTS, METHODS, NATS_BINDING, reporterOf, rpcSubject } from "./subjects.ts";
+export { type FindOptions, type FoundTask, findTask } from "./tasks/find.ts";
 export { isTerminal } from "./tasks/fold.ts";
 export { dataPart, textPart } from "./tasks/parts.ts";
 export { callParameters, NatsTransport, NatsTransportFactory } from "./transport.ts";

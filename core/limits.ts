@@ -19,8 +19,8 @@ export const ARTIFACT_BYTES_MAX = 256 * 1024;
 
 /** A2A over NATS. */
 export const ENVELOPE_BYTES_MAX = 960 * 1024;
-export const HEARTBEAT_MS = 5_000;
-export const STREAM_IDLE_MS = 20_000;
+export const HEARTBEAT_MS = 2_000;
+export const STREAM_IDLE_MS = 8_000;
 export const CARD_TTL_MS = 15_000;
 export const TASKS_RUNNING_MAX = 256;
 

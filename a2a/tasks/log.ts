@@ -112,10 +112,8 @@ export class TaskLog {
     const subject = taskSubject(agent, place.owner, place.taskId);
     let ack: z.infer<typeof Ack>;
     try {
-      const message = await nc.request(subject, recordBody(entries), {
-        headers,
-        timeout: ASK_TIMEOUT_MS,
-      });
+      const asked = nc.request(subject, recordBody(entries), { headers, timeout: ASK_TIMEOUT_MS });
+      const message = await this.#unlessReconnected(asked);
       ack = Ack.parse(JSON.parse(message.string()));
     } catch (error) {
       throw new PetrelError("UNAVAILABLE", "the task's log cannot be written now", {}, error);
@@ -314,6 +312,19 @@ export class TaskLog {
       return { headers, seq, body: message.string() };
     } catch (error) {
       throw new PetrelError("UNAVAILABLE", "the task's log cannot be read now", {}, error);
+    }
+  }
+
+  /** What was asked of a connection that broke is never answered: better ask again at once. */
+  async #unlessReconnected<T>(asked: Promise<T>): Promise<T> {
+    const { promise: broken, reject } = Promise.withResolvers<never>();
+    const onReconnect = () => reject(new Error("the connection was lost"));
+    this.#reopen.add(onReconnect);
+    try {
+      return await Promise.race([asked, broken]);
+    } finally {
+      this.#reopen.delete(onReconnect);
+      asked.catch(() => {});
     }
   }
 
