@@ -117,13 +117,13 @@ export function extendedCardOf(agent: AgentDefinition, card: AgentCard): AgentCa
   const { extended } = agent;
   if (!extended) return undefined;
   const skills = [...agent.skills, ...extended.skills].map(skillOf);
-  const described = extended.description ?? card.description;
-  return AgentCardCodec.fromJSON({
-    ...(AgentCardCodec.toJSON(card) as object),
-    description: described,
-    skills,
+  const { skills: more } = AgentCardCodec.fromJSON({ skills });
+  return {
+    ...card,
+    description: extended.description ?? card.description,
+    skills: more,
     signatures: [],
-  });
+  };
 }
 
 export function inputModesOf(agent: AgentDefinition): string[] {

@@ -15,8 +15,17 @@ export function toA2AError(error: unknown): A2AError {
   return new A2AError({
     message: ours.message,
     cause: error,
-    metadata: { [CODE_KEY]: ours.code, retry: ours.retry },
+    metadata: { [CODE_KEY]: ours.code, retry: ours.retry, ...saidToPeers(ours) },
   });
+}
+
+/** What of an error's fields a caller needs: when to come back, and which scopes it lacks. */
+function saidToPeers({ fields }: PetrelError): Record<string, string> {
+  const { retryAfterMs, scopes } = fields;
+  return {
+    ...(typeof retryAfterMs === "number" ? { retryAfterMs: String(retryAfterMs) } : {}),
+    ...(typeof scopes === "string" ? { scopes } : {}),
+  };
 }
 
 /** The error in a JSON-RPC error envelope: one of ours when it was one, else the SDK's own class. */
@@ -28,8 +37,10 @@ export function fromErrorEnvelope(envelope: {
   for (const detail of details) {
     const code: unknown = detail?.metadata?.[CODE_KEY];
     if (typeof code === "string" && isErrorCode(code)) {
+      const retryAfterMs = Number(detail.metadata.retryAfterMs);
       return new PetrelError(code, messageOf(envelope.error.message), {
         remote: true,
+        ...(retryAfterMs > 0 ? { retryAfterMs } : {}),
       });
     }
   }

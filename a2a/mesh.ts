@@ -2,10 +2,12 @@
  * One process's place in the mesh: the connection, its outbox, the registry, and the agents it serves.
  */
 import { hostname } from "node:os";
-import type { AgentCard } from "@a2a-js/sdk";
+import type { Transport } from "@a2a-js/sdk/client";
 import { type JetStreamClient, type JetStreamManager, jetstream } from "@nats-io/jetstream";
 import { type KV, Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
+import type { JSONWebKeySet } from "jose";
+import { z } from "zod";
 import {
   asPetrelError,
   type Clock,
@@ -15,18 +17,27 @@ import {
   PetrelError,
   systemClock,
 } from "../core/mod.ts";
-import { type AgentDefinition, cardOf } from "./agent.ts";
+import type { AgentDefinition } from "./agent.ts";
 import { defaultOutboxDir } from "./audit/folder.ts";
 import { type AuditMode, Outbox } from "./audit/outbox.ts";
 import { requireAudit } from "./audit/require.ts";
+import { CircuitBreakers } from "./calls/breaker.ts";
+import { RetryBudget } from "./calls/call.ts";
+import { EXTERNAL_BUCKET, ExternalAgents } from "./calls/external.ts";
+import { ResilientTransport } from "./calls/resilient.ts";
+import type { SigningKey } from "./cards/keys.ts";
+import { CardVerifier } from "./cards/verify.ts";
 import { type ConnectOptions, connectTo, logConnection } from "./connect.ts";
-import { CARDS_BUCKET, Registry } from "./registry.ts";
-import { AgentServer } from "./server.ts";
+import { AddressGuard } from "./push/address.ts";
+import { PUSH_BUCKET } from "./push/configs.ts";
+import { CARDS_BUCKET, type OpenBreaker, Registry } from "./registry.ts";
+import { type Ground, type Serving, serveAgent, type Webhooks } from "./serving.ts";
+import { SkillClient } from "./skill.ts";
 import { auditSubject, subjectToken } from "./subjects.ts";
 import { ArtifactStore } from "./tasks/artifacts.ts";
-import { ensureTaskLog, TaskLog } from "./tasks/log.ts";
-import { OpenTasks, TASKS_BUCKET } from "./tasks/open.ts";
-import { NatsTransport } from "./transport.ts";
+import { ensureTaskLog } from "./tasks/log.ts";
+import { TASKS_BUCKET } from "./tasks/open.ts";
+import { NatsTransport, NatsTransportFactory } from "./transport.ts";
 
 const TASK_TTL_MS = 7 * 86_400_000;
 const AUDIT_RETENTION_DAYS = 30;
@@ -47,13 +58,12 @@ export interface MeshOptions extends ConnectOptions {
   readonly outboxBytesMax?: number;
   readonly taskTtlMs?: number;
   readonly cardTtlMs?: number;
-}
-
-export interface Serving {
-  readonly agent: string;
-  readonly instance: string;
-  readonly running: () => number;
-  stop(): Promise<void>;
+  /** Where webhooks may be; default: nowhere inside, and https alone. */
+  readonly webhooks?: Webhooks;
+  /** Signs our agents' cards and notifications. */
+  readonly signingKey?: SigningKey;
+  /** Cards of others have to be signed by one of these keys. */
+  readonly trustedKeys?: JSONWebKeySet;
 }
 
 export class Mesh {
@@ -69,7 +79,14 @@ export class Mesh {
   readonly clock: Clock;
   readonly log: Logger;
   readonly artifacts: ArtifactStore;
+  /** How the agents we call are, as our calls found them. */
+  readonly breakers: CircuitBreakers;
+  readonly #budget: RetryBudget;
+  readonly #webhooks: Webhooks;
+  readonly #signingKey: SigningKey | undefined;
   readonly #tasks: KV;
+  readonly #push: KV;
+  #external: Promise<ExternalAgents> | undefined;
   readonly #serving: Serving[] = [];
 
   private constructor(parts: {
@@ -78,6 +95,7 @@ export class Mesh {
     kvm: Kvm;
     tasks: KV;
     cards: KV;
+    push: KV;
     options: MeshOptions;
   }) {
     const { nc, options } = parts;
@@ -90,6 +108,9 @@ export class Mesh {
     this.clock = options.clock ?? systemClock;
     this.log = options.log.with({ instance: this.instance });
     this.#tasks = parts.tasks;
+    this.#push = parts.push;
+    this.#webhooks = options.webhooks ?? { guard: new AddressGuard() };
+    this.#signingKey = options.signingKey;
     this.artifacts = new ArtifactStore(this.js, options.taskTtlMs ?? TASK_TTL_MS);
     const common = { clock: this.clock, log: this.log };
     this.outbox = new Outbox({
@@ -104,9 +125,12 @@ export class Mesh {
       ...(options.auditShards === undefined ? {} : { shards: options.auditShards }),
       ...common,
     });
+    this.breakers = new CircuitBreakers({ clock: this.clock });
+    this.#budget = new RetryBudget(this.clock);
     this.registry = new Registry({
       kv: parts.cards,
       ttlMs: options.cardTtlMs ?? limits.CARD_TTL_MS,
+      ...(options.trustedKeys ? { verify: verifierOf(options.trustedKeys) } : {}),
       ...common,
     });
   }
@@ -129,9 +153,10 @@ export class Mesh {
       const kvm = new Kvm(js);
       const ttl = options.taskTtlMs ?? TASK_TTL_MS;
       const cardTtl = options.cardTtlMs ?? limits.CARD_TTL_MS;
-      const [tasks, cards] = await Promise.all([
+      const [tasks, cards, push] = await Promise.all([
         kvm.create(TASKS_BUCKET, { ttl, history: 1 }),
         kvm.create(CARDS_BUCKET, { ttl: cardTtl, history: 1 }),
+        kvm.create(PUSH_BUCKET, { ttl, history: 1 }),
         ensureTaskLog(jsm, ttl),
         requireAudit({
           nc,
@@ -141,7 +166,7 @@ export class Mesh {
           timeoutMs: options.connectTimeoutMs ?? limits.CONNECT_TIMEOUT_MS,
         }),
       ]);
-      const mesh = new Mesh({ nc, jsm, kvm, tasks, cards, options });
+      const mesh = new Mesh({ nc, jsm, kvm, tasks, cards, push, options });
       await mesh.registry.start();
       logConnection(nc, mesh.log);
       return mesh;
@@ -159,19 +184,56 @@ export class Mesh {
     }
   }
 
-  /** The transport on which we call `agent`. Throws UNAVAILABLE when there is no room for an outbox. */
+  /** The binding itself, to `agent`. Throws UNAVAILABLE when there is no room for an outbox. */
   transport(agent: string): NatsTransport {
+    return new NatsTransport({ ...this.#callParts(), agent: subjectToken(agent, "agent") });
+  }
+
+  /** Plugs the binding into the SDK's client. Throws as {@link transport}. */
+  transportFactory(): NatsTransportFactory {
+    return new NatsTransportFactory(this.#callParts());
+  }
+
+  /**
+   * An agent as callers should call it: with a circuit breaker, and with retries where they help. `name`
+   * is an agent of the mesh, or `external:<name>` for one that was added by its card's URL. Throws as
+   * {@link transport}, and USAGE for an external agent that is not known.
+   */
+  async agent(name: string): Promise<Transport> {
+    const { breakers, clock } = this;
+    const external = /^external:(.*)$/.exec(name)?.[1];
+    if (external !== undefined) return (await this.external()).transport(external);
+    const inner = this.transport(name);
+    return new ResilientTransport({ inner, target: name, breakers, budget: this.#budget, clock });
+  }
+
+  /** Any live agent that has the skill. Throws as {@link transport}. */
+  skill(skill: string): SkillClient {
+    const parts = { ...this.#callParts(), agent: subjectToken(skill, "skill"), skill };
+    return new SkillClient({
+      skill,
+      ask: (onAgent) => new NatsTransport({ ...parts, onAgent }),
+      transport: (agent) => this.transport(agent),
+    });
+  }
+
+  /** Agents of others, known by the URL of their card. Throws what NATS says. */
+  external(): Promise<ExternalAgents> {
+    const { clock, breakers } = this;
+    const { guard } = this.#webhooks;
+    this.#external ??= this.kvm
+      .create(EXTERNAL_BUCKET, { history: 1 })
+      .then((kv) => new ExternalAgents({ kv, clock, breakers, budget: this.#budget, guard }));
+    this.#external.catch(() => {
+      this.#external = undefined;
+    });
+    return this.#external;
+  }
+
+  #callParts() {
     this.outbox.open();
     const { nc, outbox, clock, log, name: caller, instance } = this;
-    return new NatsTransport({
-      nc,
-      outbox,
-      clock,
-      log,
-      caller,
-      instance,
-      agent: subjectToken(agent, "agent"),
-    });
+    return { nc, outbox, clock, log, caller, instance };
   }
 
   /**
@@ -180,40 +242,20 @@ export class Mesh {
    */
   async serve(agent: AgentDefinition, options: { runningMax?: number } = {}): Promise<Serving> {
     this.outbox.open();
-    const card = cardOf(agent, `nats://${this.nc.getServer()}`);
-    const { nc, js, outbox, clock, instance, artifacts } = this;
-    const log = this.log.with({ agent: agent.name });
-    const server = new AgentServer({
-      nc,
-      agent,
-      card,
-      instance,
-      tasks: new TaskLog({ nc, js, agent: agent.name, clock, log }),
-      open: new OpenTasks(this.#tasks, agent.name, instance),
-      artifacts,
-      outbox,
-      clock,
-      log,
-      ...options,
-    });
-    await server.start();
+    const served = await serveAgent(this.#ground(), agent, options);
     const leaving = new AbortController();
-    const announced = this.registry.announce(
-      this.#replica(agent.name, card, server),
-      leaving.signal,
-    );
+    const announced = this.registry.announce(this.#replica(served), leaving.signal);
     const serving: Serving = {
-      agent: agent.name,
-      instance,
-      running: () => server.running,
+      ...served,
       stop: async () => {
-        await server.stop();
+        await served.stop();
         leaving.abort();
         await announced;
       },
     };
     this.#serving.push(serving);
-    log.info("agent.serving", { server: this.nc.getServer(), version: this.serverVersion });
+    const server = this.nc.getServer();
+    this.log.info("agent.serving", { agent: agent.name, server, version: this.serverVersion });
     return serving;
   }
 
@@ -243,18 +285,35 @@ export class Mesh {
     await this.nc.drain().catch(() => this.nc.close());
   }
 
-  #replica(agent: string, card: AgentCard, server: AgentServer) {
-    const startedAt = new Date(this.clock.nowMs()).toISOString();
-    const fixed = {
-      agent,
-      instance: this.instance,
-      host: hostname(),
-      pid: process.pid,
-      startedAt,
-      card,
-    };
-    return () => ({ ...fixed, running: server.running });
+  #ground(): Ground {
+    const { nc, js, jsm, artifacts, outbox, registry, instance, clock, log } = this;
+    const own = { tasks: this.#tasks, push: this.#push, signingKey: this.#signingKey };
+    const webhooks = this.#webhooks;
+    return { nc, js, jsm, artifacts, outbox, registry, instance, clock, log, webhooks, ...own };
   }
+
+  #replica({ agent, instance, card, running }: Serving) {
+    const startedAt = new Date(this.clock.nowMs()).toISOString();
+    const fixed = { agent, instance, host: hostname(), pid: process.pid, startedAt, card };
+    return () => ({ ...fixed, running: running(), breakers: openBreakers(this.breakers) });
+  }
+}
+
+/** Circuits that are not closed, as a card's entry tells of them. */
+function openBreakers(breakers: CircuitBreakers): OpenBreaker[] {
+  return breakers
+    .list()
+    .flatMap(({ target, state, retryAfterMs }) =>
+      state === "closed" ? [] : [{ target, state, retryAfterMs }],
+    )
+    .slice(0, 32);
+}
+
+const AnyJson = z.record(z.string(), z.unknown());
+
+function verifierOf(jwks: JSONWebKeySet): (json: unknown) => Promise<void> {
+  const verifier = new CardVerifier({ jwks });
+  return async (json) => void (await verifier.verify(AnyJson.parse(json)));
 }
 
 /** A URL may bear a user and a password. */

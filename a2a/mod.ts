@@ -28,9 +28,16 @@ export {
   withText,
 } from "./audit/record.ts";
 export { AUDIT_STREAM, ensureAuditStream } from "./audit/stream.ts";
+export { type BreakerStatus } from "./calls/breaker.ts";
+export { type ExternalAgent } from "./calls/external-entry.ts";
+export { importSigningKey, publicJwks, type SigningKey } from "./cards/keys.ts";
+export { signCard } from "./cards/sign.ts";
 export { type Credentials } from "./connect.ts";
-export { Mesh, type MeshOptions, type Serving } from "./mesh.ts";
-export { type Registered, Registry } from "./registry.ts";
+export { Mesh, type MeshOptions } from "./mesh.ts";
+export { AddressGuard } from "./push/address.ts";
+export { type OpenBreaker, type Registered, Registry, type Wanted } from "./registry.ts";
+export { type Serving, type Webhooks } from "./serving.ts";
+export { SkillClient } from "./skill.ts";
 export { AUDIT_SUBJECTS, METHODS, NATS_BINDING, reporterOf, rpcSubject } from "./subjects.ts";
 export { type FindOptions, type FoundTask, findTask } from "./tasks/find.ts";
 export { isTerminal } from "./tasks/fold.ts";

@@ -10,7 +10,7 @@ import { textOrDigest } from "./body.ts";
 import { type Call, requestHeaders } from "./call.ts";
 import { fromErrorEnvelope } from "./errors.ts";
 import { readEnvelope, violation } from "./frames.ts";
-import { FRAMES, type Frame, HEADER, inboxPrefix, rpcSubject } from "./subjects.ts";
+import { FRAMES, type Frame, HEADER, inboxPrefix } from "./subjects.ts";
 
 export interface ReceiveOptions {
   readonly nc: NatsConnection;
@@ -18,6 +18,10 @@ export interface ReceiveOptions {
   readonly log: Logger;
   readonly caller: string;
   readonly agent: string;
+  /** Where the request goes. */
+  readonly subject: string;
+  /** Told which agent answers, where a skill was asked. */
+  readonly onAgent?: (agent: string) => void;
   readonly call: Call;
   readonly body: string;
   readonly signal?: AbortSignal;
@@ -50,7 +54,7 @@ export async function* receiveStream(
   try {
     await admit(body);
     const timeoutMs = call.deadlineMs - clock.nowMs();
-    nc.publish(rpcSubject(agent, caller, call.method), body, {
+    nc.publish(options.subject, body, {
       headers: requestHeaders({ ...call, timeoutMs }),
       reply: inbox,
     });
@@ -62,6 +66,7 @@ export async function* receiveStream(
         continue;
       }
       watch.heard();
+      options.onAgent?.(message.headers?.get(HEADER.agent) ?? "");
       const frame = readFrame(message, seq, agent);
       if (frame.kind === "heartbeat") continue;
       seq = frame.seq;

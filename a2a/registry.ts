@@ -7,9 +7,24 @@ import { AgentCard } from "@a2a-js/sdk";
 import type { KV, KvWatchEntry } from "@nats-io/kv";
 import type { QueuedIterator } from "@nats-io/nats-core";
 import { z } from "zod";
-import { type Clock, isSubjectToken, type Logger, limits } from "../core/mod.ts";
+import { type Clock, isSubjectToken, type Logger, limits, PetrelError } from "../core/mod.ts";
 
 export const CARDS_BUCKET = "A2A_CARDS";
+
+/** Circuits a process tells of at most; those that are closed it does not. */
+const BREAKERS_MAX = 32;
+/** How long a watch is awaited that brings what is there already. */
+const READY_TIMEOUT_MS = 2_000;
+/** Cards whose signature was found good, kept so that a heartbeat costs no check. */
+const VERIFIED_MAX = 4_096;
+
+const Breaker = z.object({
+  target: z.string().max(200),
+  state: z.enum(["open", "half-open"]),
+  retryAfterMs: z.number().min(0),
+});
+/** A circuit to an agent that is not closed, as whoever calls that agent tells. */
+export type OpenBreaker = z.infer<typeof Breaker>;
 
 const Entry = z.object({
   agent: z.string().refine(isSubjectToken, "not a name"),
@@ -19,6 +34,7 @@ const Entry = z.object({
   startedAt: z.string().max(40),
   running: z.number().int().min(0),
   card: z.unknown(),
+  breakers: z.array(Breaker).max(BREAKERS_MAX).optional(),
 });
 
 /** One live replica of one agent. */
@@ -31,6 +47,18 @@ export interface Registered {
   /** Tasks it was running at its last heartbeat. */
   readonly running: number;
   readonly card: AgentCard;
+  /** Circuits of this process that are not closed. */
+  readonly breakers?: readonly OpenBreaker[] | undefined;
+}
+
+/** What an agent has to be; what is left out does not matter. */
+export interface Wanted {
+  readonly agent?: string;
+  readonly skill?: string;
+  /** A tag of one of its skills. */
+  readonly tag?: string;
+  /** A range of versions, such as `1.x` or `>=1.2`. */
+  readonly version?: string;
 }
 
 export interface RegistryOptions {
@@ -38,12 +66,16 @@ export interface RegistryOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly ttlMs?: number;
+  /** Whether a card's signature holds; without it cards are believed as they came. Throws when it does not. */
+  readonly verify?: (json: unknown) => Promise<void>;
 }
 
 export class Registry {
   readonly #options: RegistryOptions;
   readonly #ttlMs: number;
   readonly #seen = new Map<string, { entry: Registered; atMs: number }>();
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #verified = new Map<string, string>();
   #watch: QueuedIterator<KvWatchEntry> | undefined;
   /** Since when entries have come in without a long silence. */
   #listeningSinceMs = 0;
@@ -62,12 +94,46 @@ export class Registry {
     const watch = await this.#options.kv.watch();
     this.#watch = watch;
     void (async () => {
-      for await (const entry of watch) this.#take(entry);
+      for await (const entry of watch) {
+        await this.#take(entry);
+        if (entry.delta === 0) this.#ready.resolve();
+      }
     })().catch((error: unknown) => this.#options.log.warn("registry.watch_ended", { error }));
   }
 
   stop(): void {
     this.#watch?.stop();
+    this.#ready.resolve();
+  }
+
+  /** Resolves when every card that was there at the start is known, or after two seconds. */
+  async ready(): Promise<void> {
+    const { kv, clock } = this.#options;
+    const late = new AbortController();
+    const isEmpty = kv.status().then(
+      ({ values }) => (values === 0 ? undefined : this.#ready.promise),
+      () => this.#ready.promise,
+    );
+    const timeout = clock.sleep(READY_TIMEOUT_MS, late.signal).catch(() => {});
+    await Promise.race([isEmpty, this.#ready.promise, timeout]);
+    late.abort();
+  }
+
+  /** Live replicas of agents that are what is wanted, by agent. Throws USAGE for a version that is no range. */
+  find(wanted: Wanted): Registered[] {
+    const { agent, skill, tag, version } = wanted;
+    if (version !== undefined && !isRange(version)) {
+      throw new PetrelError("USAGE", `version "${version.slice(0, 60)}" is no range of versions`, {
+        path: "version",
+      });
+    }
+    return this.list().filter(
+      ({ agent: name, card }) =>
+        (agent === undefined || name === agent) &&
+        (skill === undefined || card.skills.some(({ id }) => id === skill)) &&
+        (tag === undefined || card.skills.some(({ tags }) => tags.includes(tag))) &&
+        (version === undefined || Bun.semver.satisfies(card.version, version)),
+    );
   }
 
   /** Replicas heard from within the TTL, by agent and then by age. */
@@ -76,7 +142,7 @@ export class Registry {
     return [...this.#seen.values()]
       .filter(({ atMs }) => now - atMs < this.#ttlMs)
       .map(({ entry }) => entry)
-      .sort((a, b) => a.agent.localeCompare(b.agent) || a.instance.localeCompare(b.instance));
+      .sort((a, b) => compare(a.agent, b.agent) || compare(a.instance, b.instance));
   }
 
   /**
@@ -124,7 +190,7 @@ export class Registry {
     }
   }
 
-  #take(entry: KvWatchEntry): void {
+  async #take(entry: KvWatchEntry): Promise<void> {
     this.#heard();
     if (entry.operation !== "PUT") {
       this.#seen.delete(entry.key);
@@ -135,11 +201,34 @@ export class Registry {
     try {
       const parsed = Entry.parse(entry.json());
       if (entry.key !== `${parsed.agent}.${parsed.instance}`) throw new Error("another's name");
+      await this.#verify(entry.key, parsed.card);
       const registered = { ...parsed, card: AgentCard.fromJSON(parsed.card) };
       const atMs = this.#options.clock.nowMs() - Math.min(Math.max(0, ageMs), this.#ttlMs);
       this.#seen.set(entry.key, { entry: registered, atMs });
     } catch (error) {
+      this.#seen.delete(entry.key);
       this.#options.log.warn("registry.bad_entry", { key: entry.key, error });
     }
   }
+
+  async #verify(key: string, card: unknown): Promise<void> {
+    const { verify } = this.#options;
+    if (!verify) return;
+    const text = JSON.stringify(card);
+    if (this.#verified.get(key) === text) return;
+    await verify(card);
+    this.#verified.set(key, text);
+    if (this.#verified.size > VERIFIED_MAX) {
+      for (const oldest of this.#verified.keys().take(1)) this.#verified.delete(oldest);
+    }
+  }
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** A range of which a version can be part. */
+function isRange(text: string): boolean {
+  return text.length <= 100 && /^[\d\sxX*.<>=~^|&+a-zA-Z-]+$/.test(text) && /[\dxX*]/.test(text);
 }

@@ -24,6 +24,8 @@ export interface ReplierOptions {
   readonly instance: string;
   /** The client's inbox. */
   readonly to: string;
+  /** Whether a skill was asked: whoever did learns who answers. */
+  readonly isOfSkill: boolean;
 }
 
 const FLUSH_EVERY_FRAMES = 64;
@@ -135,6 +137,7 @@ export class Replier {
       [HEADER.envelope]: this.#options.call.envelopeId,
       [HEADER.seq]: seq === undefined ? undefined : String(seq),
       [HEADER.event]: event === undefined ? undefined : String(event),
+      [HEADER.agent]: this.#options.isOfSkill ? this.#options.agent : undefined,
     });
     this.#options.nc.publish(this.#options.to, body, reply ? { headers, reply } : { headers });
   }

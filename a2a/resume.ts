@@ -3,7 +3,7 @@
  * many replicas and connections that took. Nothing is asked for twice and nothing is run again.
  */
 import type { StreamResponse } from "@a2a-js/sdk";
-import { type Clock, limits, type Logger, PetrelError, unlessAborted } from "../core/mod.ts";
+import { type Clock, type Logger, limits, PetrelError, unlessAborted } from "../core/mod.ts";
 import type { Received } from "./receive.ts";
 
 export interface ResumeOptions {
@@ -61,7 +61,9 @@ export async function* resumed(
 }
 
 function mayResume(error: unknown): boolean {
-  return error instanceof PetrelError && error.retry === "later" && error.code !== "DEADLINE_EXCEEDED";
+  return (
+    error instanceof PetrelError && error.retry === "later" && error.code !== "DEADLINE_EXCEEDED"
+  );
 }
 
 function isAbsent(error: unknown): boolean {

@@ -16,24 +16,29 @@ import type { AuditRecord } from "./audit/record.ts";
 import { MalformedEnvelope, readBody, textOrDigest } from "./body.ts";
 import { readCall } from "./call.ts";
 import { obey, orderCancel } from "./control.ts";
+import type { PushConfigs } from "./push/configs.ts";
 import { Replier } from "./reply.ts";
 import {
   callerOf,
   cardSubject,
   controlSubject,
   isRpcSubject,
+  isSkillSubject,
   METHODS,
   type Method,
   NATS_BINDING,
   rpcEndpoint,
+  SKILL_METHODS,
+  skillEndpoint,
 } from "./subjects.ts";
 import type { ArtifactStore } from "./tasks/artifacts.ts";
 import { AgentHandler, attachCall, type CallState } from "./tasks/handler.ts";
-import type { TaskLog } from "./tasks/log.ts";
+import type { TaskLog, TaskPlace } from "./tasks/log.ts";
 import type { OpenTasks } from "./tasks/open.ts";
 import type { TurnEntry } from "./tasks/record.ts";
 import { TaskRunner } from "./tasks/runner.ts";
 import { Supervisor } from "./tasks/supervise.ts";
+import type { TaskWriter } from "./tasks/writer.ts";
 
 export interface ServeOptions {
   readonly nc: NatsConnection;
@@ -43,6 +48,7 @@ export interface ServeOptions {
   readonly tasks: TaskLog;
   readonly open: OpenTasks;
   readonly artifacts: ArtifactStore;
+  readonly push?: PushConfigs | undefined;
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly log: Logger;
@@ -80,15 +86,33 @@ export class AgentServer {
         orderCancel({ nc, agent: agent.name, log: logger }, owner, place),
     });
     const { name } = agent;
-    this.#supervisor = new Supervisor({ nc, agent: name, instance, runner: this.#runner, clock, log: logger });
+    this.#supervisor = new Supervisor({
+      nc,
+      agent: name,
+      instance,
+      runner: this.#runner,
+      clock,
+      log: logger,
+    });
     this.#rpc = new JsonRpcTransportHandler(
-      new AgentHandler({ agent, card: options.card, runner: this.#runner, clock }),
+      new AgentHandler({
+        agent,
+        card: options.card,
+        runner: this.#runner,
+        clock,
+        push: options.push,
+      }),
     );
   }
 
   /** Tasks running on this replica. */
   get running(): number {
     return this.#runner.size;
+  }
+
+  /** Who writes a task's log here; undefined where another replica does, or nobody. */
+  writerOf(place: TaskPlace): TaskWriter | undefined {
+    return this.#runner.running(place)?.writer;
   }
 
   async start(): Promise<void> {
@@ -117,6 +141,7 @@ export class AgentServer {
         (message) => this.#timed(method, message),
       );
     }
+    for (const { id } of agent.skills) if (isSubjectToken(id)) this.#listenForSkill(id);
     const cards = cardSubject(agent.name);
     this.#listen(
       "Card",
@@ -151,10 +176,12 @@ export class AgentServer {
     subject: string,
     isOurs: (subject: string) => boolean,
     serve: (message: Msg) => Promise<void> | void,
+    queue = this.#options.agent.name,
   ): void {
     const { log } = this.#options;
     this.#service?.addEndpoint(endpoint, {
       subject,
+      queue,
       handler: (_error, message) => {
         if (!isOurs(message.subject)) {
           log.warn("rpc.forged", { endpoint, subject: message.subject.slice(0, 200) });
@@ -166,6 +193,19 @@ export class AgentServer {
         );
       },
     });
+  }
+
+  /** One queue group for all agents that have the skill: one of them gets each request. */
+  #listenForSkill(skill: string): void {
+    for (const method of SKILL_METHODS) {
+      this.#listen(
+        `${method}-${skill}`,
+        skillEndpoint(skill, method),
+        (subject) => isSkillSubject(subject, skill, method),
+        (message) => this.#timed(method, message),
+        `skill-${skill}`,
+      );
+    }
   }
 
   async #timed(method: Method, message: Msg): Promise<void> {
@@ -199,6 +239,7 @@ export class AgentServer {
       agent: agent.name,
       instance,
       to: message.reply,
+      isOfSkill: message.subject.startsWith("a2a.v1.skill."),
     });
     try {
       const { text, json, id } = readBody(message.data, method, caller);

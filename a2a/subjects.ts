@@ -43,6 +43,8 @@ export const HEADER = {
   cursor: "a2a-cursor",
   /** Number of the task's event in a frame. */
   event: "a2a-event",
+  /** Which agent answers what was asked of a skill. */
+  agent: "a2a-agent",
   frame: "a2a-frame",
   seq: "a2a-seq",
   traceparent: "traceparent",
@@ -77,6 +79,23 @@ export function rpcEndpoint(agent: string, method: Method): string {
 /** Whether a message on `subject` was published for that endpoint, by whomever. */
 export function isRpcSubject(subject: string, agent: string, method: Method): boolean {
   return subject.startsWith(`a2a.v1.rpc.${agent}.`) && subject.endsWith(`.${method}`);
+}
+
+/** Operations that may be asked of a skill, whoever has it; the others are about a task, so an agent's. */
+export const SKILL_METHODS = ["SendMessage", "SendStreamingMessage"] as const;
+
+/** Where `caller` asks any agent that has the skill. */
+export function skillSubject(skill: string, caller: string, method: Method): string {
+  return `a2a.v1.skill.${subjectToken(skill, "skill")}.${subjectToken(caller, "caller")}.${method}`;
+}
+
+/** What every agent with the skill subscribes to, in one queue group. */
+export function skillEndpoint(skill: string, method: Method): string {
+  return `a2a.v1.skill.${subjectToken(skill, "skill")}.*.${method}`;
+}
+
+export function isSkillSubject(subject: string, skill: string, method: Method): boolean {
+  return subject.startsWith(`a2a.v1.skill.${skill}.`) && subject.endsWith(`.${method}`);
 }
 
 /** The caller's name, from the subject the server let it publish on. */

@@ -28,6 +28,7 @@ import { z } from "zod";
 import {
   type Clock,
   formatTraceparent,
+  isSubjectToken,
   type Logger,
   limits,
   newId,
@@ -45,7 +46,14 @@ import { fromErrorEnvelope, fromNatsError } from "./errors.ts";
 import { readEnvelope } from "./frames.ts";
 import { type Received, receiveStream } from "./receive.ts";
 import { resumed } from "./resume.ts";
-import { A2A_VERSION, HEADER, type Method, NATS_BINDING, rpcSubject } from "./subjects.ts";
+import {
+  A2A_VERSION,
+  HEADER,
+  type Method,
+  NATS_BINDING,
+  rpcSubject,
+  skillSubject,
+} from "./subjects.ts";
 
 export interface TransportOptions {
   readonly nc: NatsConnection;
@@ -55,7 +63,21 @@ export interface TransportOptions {
   /** Our own name: the caller in the subject. */
   readonly caller: string;
   readonly instance: string;
+  /** Whom we call; of a skill its id, until somebody answers. */
   readonly agent: string;
+  /** Ask any agent that has this skill, which is `agent`'s id too. */
+  readonly skill?: string | undefined;
+  /** Told which agent answered what was asked of a skill. */
+  readonly onAgent?: (agent: string) => void;
+}
+
+/** Where a request goes: to the agent, or to any that has the skill. */
+export function requestSubject(
+  { agent, skill, caller }: Pick<TransportOptions, "agent" | "skill" | "caller">,
+  method: Method,
+): string {
+  if (skill !== undefined) return skillSubject(skill, caller, method);
+  return rpcSubject(agent, caller, method);
 }
 
 /** Service parameters our callers may set, beside A2A's own (spec section 3.2.6). */
@@ -177,19 +199,20 @@ export class NatsTransport implements Transport {
   }
 
   async #unary(method: Method, params: unknown, options?: RequestOptions): Promise<unknown> {
-    const { nc, agent, caller, clock } = this.#options;
+    const { nc, agent, clock, onAgent } = this.#options;
     const call = this.#newCall(method, params, options);
     options?.signal?.throwIfAborted();
     const body = requestBody(call, params);
     await this.#admit(call, body);
     const timeout = Math.max(1, call.deadlineMs - clock.nowMs());
-    const request = nc.request(rpcSubject(agent, caller, method), body, {
+    const request = nc.request(requestSubject(this.#options, method), body, {
       headers: requestHeaders({ ...call, timeoutMs: timeout }),
       timeout,
     });
     const message = await unlessAborted(request, options?.signal).catch((error: unknown) => {
       throw fromNatsError(error, agent);
     });
+    onAgent?.(message.headers?.get(HEADER.agent) ?? "");
     const text = textOrDigest(message.data);
     const frame = message.headers?.get(HEADER.frame) === "error" ? "error" : undefined;
     await this.#report(call, "response", `${call.envelopeId}.r`, text, frame);
@@ -212,9 +235,16 @@ export class NatsTransport implements Transport {
         ...callParameters({ timeoutMs: Math.max(1, deadlineMs - clock.nowMs()), trace }),
         [HEADER.cursor]: String(cursor),
       };
-      return this.#stream("SubscribeToTask", { id }, { ...options, serviceParameters });
+      const owner = new NatsTransport({ ...this.#options, agent: answering, skill: undefined });
+      return owner.#stream("SubscribeToTask", { id }, { ...options, serviceParameters });
     };
-    const first = this.#stream(method, params, options);
+    // Of a skill it is known once it answers.
+    let answering = agent;
+    const { skill, onAgent } = this.#options;
+    const first = this.#stream(method, params, options, (name) => {
+      if (skill !== undefined && isSubjectToken(name)) answering = name;
+      onAgent?.(name);
+    });
     return resumed({ clock, agent, log, deadlineMs, signal: options?.signal, first, subscribe });
   }
 
@@ -222,10 +252,13 @@ export class NatsTransport implements Transport {
     method: Method,
     params: unknown,
     options?: RequestOptions,
+    onAgent?: (agent: string) => void,
   ): AsyncGenerator<Received, void, undefined> {
     const call = this.#newCall(method, params, options);
     return receiveStream({
       ...this.#options,
+      ...(onAgent ? { onAgent } : {}),
+      subject: requestSubject(this.#options, method),
       call,
       admit: (body) => this.#admit(call, body),
       report: (kind, id, body, frame) => this.#report(call, kind, id, body, frame),

@@ -1,4 +1,5 @@
 /** The agents: what each decides. cli/ passes in the systems they need. */
+export { makeEchoAgent } from "./echo/agent.ts";
 export {
   type Dashboards,
   type Link,

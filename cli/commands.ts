@@ -37,7 +37,7 @@ telemetry and the payment scenario, and lets the agents investigate.
     summary: "run the agents of this host until stopped",
     help: `usage: petrel up [--role ROLE[,ROLE]] [--every 5m] [options]
 
-  --role ROLES      sre, splunk, metrics, bridge (default: all that are configured)
+  --role ROLES      sre, splunk, metrics, bridge, gateway (default: all that are configured), echo
   --every D         length of a window (default: the configuration's sre.every)
   --resume-from SEQ where the bridge goes on when Kafka has lost its checkpoint; leaves a gap on record
 ${CONFIG_HELP}`,
@@ -69,9 +69,16 @@ ${CONFIG_HELP}`,
   },
   {
     name: "agents",
-    summary: "list the agents in the mesh",
-    help: `usage: petrel agents [--json] [options]
+    summary: "list the agents in the mesh, and add those of others",
+    help: `usage: petrel agents [--skill S] [--tag T] [--version RANGE] [--json] [options]
+       petrel agents add URL [--name N] [--keys FILE] [--json] [options]
+       petrel agents remove NAME [options]
 
+  --skill, --tag    those that have the skill, or a skill with the tag
+  --version RANGE   such as 1.x or ">=1.2"
+  add URL           an agent outside, known by its card; it is called as external:NAME
+  --name N          what to call it (default: made of the card's name)
+  --keys FILE       a JWKS; the card has to be signed by one of its keys
 ${CONFIG_HELP}`,
     load: () => import("./commands/agents.ts"),
   },

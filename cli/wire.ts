@@ -2,8 +2,10 @@
  * Wires the agents to the systems the configuration names: the only place that knows both sides of a
  * port. Nothing here decides anything about telemetry.
  */
+
+import type { AgentCard } from "@a2a-js/sdk";
 import type { KV } from "@nats-io/kv";
-import { Mesh } from "../a2a/mod.ts";
+import { Mesh, signCard } from "../a2a/mod.ts";
 import {
   type AlarmSink,
   INVESTIGATIONS_BUCKET,
@@ -11,14 +13,16 @@ import {
   type LogQuerySpec,
   type LogSource,
   METRIC_QUERIES,
+  makeEchoAgent,
   makeMetricsAgent,
   makeSplunkAgent,
   SreAgent,
   type SreEvent,
 } from "../agents/mod.ts";
-import { type Config, type Logger, PetrelError } from "../core/mod.ts";
+import { type Config, Gateway, type Logger, PetrelError } from "../core/mod.ts";
 import { makeSplunkSource } from "../mcp/mod.ts";
 import type { RuleSet } from "../streams/mod.ts";
+import { type ServedGateway, serveGateway } from "./gateway.ts";
 import { fileLogs, streamLogs } from "./logs.ts";
 import { dashboardsOf, metricSource } from "./ports.ts";
 import { redactorOf } from "./redaction.ts";
@@ -29,8 +33,9 @@ import {
   splunkClient,
   splunkDefaults,
 } from "./systems.ts";
+import { signingKeyOf, trustOf } from "./trust.ts";
 
-export const ROLES = ["sre", "splunk", "metrics", "bridge"] as const;
+export const ROLES = ["sre", "splunk", "metrics", "bridge", "gateway", "echo"] as const;
 export type Role = (typeof ROLES)[number];
 
 /** Records of investigations are kept this long. */
@@ -38,7 +43,7 @@ const INVESTIGATIONS_TTL_MS = 30 * 86_400_000;
 const SUPERVISE_EVERY_MS = 2_000;
 
 /** A connection to the mesh under an agent's or a person's name. Throws as {@link Mesh.open}. */
-export function openMesh(config: Config, name: string, log: Logger): Promise<Mesh> {
+export async function openMesh(config: Config, name: string, log: Logger): Promise<Mesh> {
   const { servers, tls, credentials } = natsOf(config);
   const { audit } = config;
   return Mesh.open({
@@ -51,6 +56,7 @@ export function openMesh(config: Config, name: string, log: Logger): Promise<Mes
     ...(audit.outbox_dir === undefined ? {} : { outboxDir: audit.outbox_dir }),
     ...(tls === undefined ? {} : { tls }),
     ...credentials,
+    ...(await trustOf(config)),
   });
 }
 
@@ -106,6 +112,38 @@ export async function serveEvidence(
         : makeMetricsAgent({ ...common, ...metricSettings(config) });
     await mesh.serve(agent);
     return mesh;
+  } catch (error) {
+    await mesh.close();
+    throw error;
+  }
+}
+
+/** Serves the agent of docs/write-an-agent.md, to try the mesh with. */
+export async function serveEcho(config: Config, log: Logger): Promise<Mesh> {
+  const mesh = await openMesh(config, "echo", log);
+  try {
+    await mesh.serve(makeEchoAgent(mesh.clock));
+    return mesh;
+  } catch (error) {
+    await mesh.close();
+    throw error;
+  }
+}
+
+/** Serves every agent of the mesh over HTTP, as `gateway` says. Throws as {@link serveGateway}. */
+export async function openGateway(
+  config: Config,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<ServedGateway> {
+  // On this host alone, for whoever configures nothing.
+  const settings = config.gateway ?? Gateway.parse({});
+  const mesh = await openMesh(config, settings.name, log);
+  try {
+    const key = await signingKeyOf(config);
+    const sign = key ? { sign: (card: AgentCard) => signCard(card, [key]) } : {};
+    const served = await serveGateway(settings, mesh, log, signal, sign);
+    return { ...served, stop: () => served.stop().then(() => mesh.close()) };
   } catch (error) {
     await mesh.close();
     throw error;

@@ -4,6 +4,8 @@
  */
 import { z } from "zod";
 import { Audit, Bridge, Kafka } from "./config-audit.ts";
+import { Gateway } from "./config-gateway.ts";
+import { Cards, Webhooks } from "./config-mesh.ts";
 import { Duration, Label, Path, Secret, Tls, Url } from "./config-types.ts";
 
 const Nats = z
@@ -158,6 +160,9 @@ export const ConfigSchema = z
     kafka: Kafka.optional(),
     bridge: Bridge.prefault({}),
     mcp: Mcp.prefault({}),
+    gateway: Gateway.optional(),
+    webhooks: Webhooks.prefault({}),
+    cards: Cards.prefault({}),
     log: z
       .strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") })
       .prefault({}),

@@ -2,6 +2,7 @@
 export { unlessAborted } from "./abort.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { llmEnvironment, loadConfig, parseConfig } from "./config.ts";
+export { Gateway } from "./config-gateway.ts";
 export type { Config } from "./config-schema.ts";
 export {
   asPetrelError,

@@ -3,8 +3,8 @@
  * where, how long it is and its SHA-256. Nothing is ever changed there: the name holds the hash.
  */
 import { Part as PartCodec } from "@a2a-js/sdk";
-import { Objm, type ObjectStore } from "@nats-io/obj";
 import type { JetStreamClient } from "@nats-io/jetstream";
+import { type ObjectStore, Objm } from "@nats-io/obj";
 import { asPetrelError, PetrelError } from "../../core/mod.ts";
 import type { Part } from "../agent.ts";
 import type { TaskPlace } from "./log.ts";

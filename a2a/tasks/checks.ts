@@ -21,7 +21,9 @@ export function checkedMessage({ message }: SendMessageRequest, agent: AgentDefi
   if (message.parts.length === 0) throw new RequestMalformedError("params.message.parts is empty");
   for (const field of ["messageId", "contextId", "taskId"] as const) {
     if (message[field].length > ID_CHARS_MAX) {
-      throw new RequestMalformedError(`params.message.${field}: more than ${ID_CHARS_MAX} characters`);
+      throw new RequestMalformedError(
+        `params.message.${field}: more than ${ID_CHARS_MAX} characters`,
+      );
     }
   }
   const modes = inputModesOf(agent);

@@ -1,5 +1,6 @@
 /** A task's events for one who watches: every one once, in order, from this replica or from the log. */
 import type { StreamResponse } from "@a2a-js/sdk";
+import { TaskNotFoundError } from "@a2a-js/sdk/errors";
 import { isTerminalState } from "./fold.ts";
 import type { TaskLog, TaskPlace } from "./log.ts";
 import type { StoredRecord } from "./record.ts";
@@ -21,28 +22,56 @@ export async function* eventsAfter(
   source: EventSource,
   signal: AbortSignal,
 ): AsyncGenerator<NumberedEvent, void, undefined> {
-  let { event, seq } = source;
-  const { writer, log, place } = source;
-  while (writer && !signal.aborted) {
-    const kept = writer.after(event);
-    // It fell so far behind that the log has to help out.
-    const missing = kept ?? log.read(place, seq, writer.seq);
-    const through = writer.seq;
-    for await (const one of kept ?? numbered(missing as AsyncIterable<StoredRecord>, event)) {
+  const { writer, log, place, seq } = source;
+  let { event } = source;
+  if (writer) {
+    for await (const one of fromWriter(source, writer, signal)) {
       event = one.event;
       yield one;
       if (isLast(one.response)) return;
     }
-    seq = kept ? seq : through;
-    if (writer.after(event)?.length !== 0) continue;
-    if (writer.isOver) break;
-    await writer.change(signal);
   }
   if (signal.aborted) return;
   for await (const one of numbered(log.follow(place, seq, signal), event)) {
     yield one;
     if (isLast(one.response)) return;
   }
+}
+
+/** As long as the task is run here, as it is stored. */
+async function* fromWriter(
+  { event: seen, seq, log, place }: EventSource,
+  writer: TaskWriter,
+  signal: AbortSignal,
+): AsyncGenerator<NumberedEvent, void, undefined> {
+  let event = seen;
+  while (!signal.aborted) {
+    // Who fell so far behind that the writer does not keep it any more, gets it from the log.
+    const next = writer.after(event) ?? numbered(log.read(place, seq, writer.seq), event);
+    for await (const one of next) {
+      event = one.event;
+      yield one;
+    }
+    if (writer.after(event)?.length !== 0) continue;
+    if (writer.isOver) return;
+    await writer.change(signal);
+  }
+}
+
+/**
+ * As {@link eventsAfter}, for somebody who knows only that there is such a task. Throws TaskNotFound when
+ * there is none.
+ */
+export async function* followTask(
+  source: Pick<EventSource, "log" | "place" | "writer">,
+  after: number,
+  signal: AbortSignal,
+): AsyncGenerator<NumberedEvent, void, undefined> {
+  const { log, place, writer } = source;
+  if (!writer && !(await log.last(place))) {
+    throw new TaskNotFoundError(`Task not found: ${place.taskId}`);
+  }
+  yield* eventsAfter({ ...source, seq: 0, event: after }, signal);
 }
 
 /** The events of records with numbers greater than `after`. */

@@ -12,7 +12,7 @@ import { TASK_LOG_STREAM } from "./log.ts";
 import { type Entry, readEntries, readHead, type StoredRecord } from "./record.ts";
 
 /** A log of more is not read: whoever looks holds it in memory. */
-export const FOUND_BYTES_MAX = 128 * 1024 * 1024;
+const FOUND_BYTES_MAX = 128 * 1024 * 1024;
 const FIND_TIMEOUT_MS = 30_000;
 /** A consumer whose reader died is removed by the server after this long. */
 const CONSUMER_IDLE_MS = 30_000;
@@ -25,6 +25,8 @@ export interface FindOptions {
   readonly taskId: string;
   /** How long it may take, in milliseconds. Default 30,000. */
   readonly timeoutMs?: number | undefined;
+  /** How long the log may be, in bytes. Default 128 MiB. */
+  readonly bytesMax?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -55,7 +57,7 @@ interface Placed {
 /**
  * Reads the log of a task from its beginning to what was its end when asked. Undefined where there is
  * none (any more), or the beginning has expired. Throws PROTOCOL_VIOLATION for a log that is broken or
- * an id with two owners, TOO_LARGE beyond {@link FOUND_BYTES_MAX}, DEADLINE_EXCEEDED, UNAVAILABLE, or
+ * an id with two owners, TOO_LARGE, DEADLINE_EXCEEDED, UNAVAILABLE, or
  * the signal's reason.
  */
 export async function findTask(options: FindOptions): Promise<FoundTask | undefined> {
@@ -122,7 +124,7 @@ async function readAll(options: FindOptions): Promise<Placed[]> {
 }
 
 async function read(options: FindOptions, until: AbortSignal, records: Placed[]): Promise<void> {
-  const { js, agent, taskId } = options;
+  const { js, agent, taskId, bytesMax = FOUND_BYTES_MAX } = options;
   const consumer = await js.consumers.get(TASK_LOG_STREAM, {
     // Whose it is, is what we do not know.
     filter_subjects: taskSubject(agent, "*", taskId),
@@ -139,7 +141,7 @@ async function read(options: FindOptions, until: AbortSignal, records: Placed[])
       let bytes = 0;
       for await (const { subject, seq, headers, data, info } of messages) {
         bytes += data.length;
-        if (bytes > FOUND_BYTES_MAX) throw tooLarge(taskId);
+        if (bytes > bytesMax) throw tooLarge(taskId, bytesMax);
         const place = `${taskId} at ${seq}`;
         const entries = readEntries(Buffer.from(data).toString(), place);
         const taskOwner = subject.split(".").at(-2) ?? "";
@@ -161,8 +163,8 @@ function violation(taskId: string, seq: number, what: string): PetrelError {
   return new PetrelError("PROTOCOL_VIOLATION", `the log of a task: ${place}: ${what}`, { place });
 }
 
-function tooLarge(taskId: string): PetrelError {
-  return new PetrelError("TOO_LARGE", `the log of task ${taskId} is larger than may be read`, {
-    limit: FOUND_BYTES_MAX,
+function tooLarge(taskId: string, limit: number): PetrelError {
+  return new PetrelError("TOO_LARGE", `the log of task ${taskId} has more than ${limit} bytes`, {
+    limit,
   });
 }

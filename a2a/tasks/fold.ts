@@ -35,8 +35,8 @@ export function isInterruptedState(state: TaskState | undefined): boolean {
 }
 
 /** True for a task that nobody works on: it has ended, or waits for its caller. */
-export function isAtRest(task: Task): boolean {
-  return isTerminalState(task.status?.state) || isInterruptedState(task.status?.state);
+export function isAtRest({ status }: Pick<Task, "status">): boolean {
+  return isTerminalState(status?.state) || isInterruptedState(status?.state);
 }
 
 export function isTerminal(task: Task): boolean {
@@ -81,7 +81,11 @@ function applyEvent(folded: Folded, { payload }: StreamResponse): void {
   } else if (payload?.$case === "task") {
     // A copy of the lists: the event itself goes to watchers, and later parts are none of theirs.
     const { artifacts, history } = payload.value;
-    folded.task = { ...payload.value, artifacts: artifacts.map(ownArtifact), history: [...history] };
+    folded.task = {
+      ...payload.value,
+      artifacts: artifacts.map(ownArtifact),
+      history: [...history],
+    };
   } else if (!folded.task) {
     throw new PetrelError("PROTOCOL_VIOLATION", "the log of a task does not begin with the task");
   } else if (payload?.$case === "statusUpdate") {

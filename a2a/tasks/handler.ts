@@ -32,6 +32,7 @@ import { type Clock, formatTraceparent, isSubjectToken, PetrelError } from "../.
 import { type AgentDefinition, extendedCardOf } from "../agent.ts";
 import type { CallInfo } from "../call.ts";
 import { toA2AError } from "../errors.ts";
+import type { PushConfigs } from "../push/configs.ts";
 import { ownerOf } from "../subjects.ts";
 import { answerWithMessage } from "./answer.ts";
 import { checkedMessage, checkScopes } from "./checks.ts";
@@ -61,18 +62,7 @@ export interface HandlerOptions {
   readonly card: AgentCard;
   readonly runner: TaskRunner;
   readonly clock: Clock;
-  readonly push?: PushOperations | undefined;
-}
-
-/** Push notification configs of one owner's task (A2A 1.0 sections 3.1.7 to 3.1.10). */
-export interface PushOperations {
-  create(place: TaskPlace, config: TaskPushNotificationConfig): Promise<TaskPushNotificationConfig>;
-  get(place: TaskPlace, id: string): Promise<TaskPushNotificationConfig>;
-  list(
-    place: TaskPlace,
-    params: ListTaskPushNotificationConfigsRequest,
-  ): Promise<ListTaskPushNotificationConfigsResponse>;
-  remove(place: TaskPlace, id: string): Promise<void>;
+  readonly push?: PushConfigs | undefined;
 }
 
 export class AgentHandler implements A2ARequestHandler {
@@ -134,7 +124,10 @@ export class AgentHandler implements A2ARequestHandler {
     return withHistory(task, params.historyLength);
   }
 
-  async listTasks(params: ListTasksRequest, context: ServerCallContext): Promise<ListTasksResponse> {
+  async listTasks(
+    params: ListTasksRequest,
+    context: ServerCallContext,
+  ): Promise<ListTasksResponse> {
     const owner = this.#owner(context);
     const { runner } = this.#options;
     const heads = await runner.log.heads(owner).catch(rethrown);
@@ -175,14 +168,18 @@ export class AgentHandler implements A2ARequestHandler {
     if (!folded?.task) throw notFound(place);
     if (cursor !== undefined) {
       if (cursor > folded.event) {
-        throw new UnsupportedOperationError(`cursor ${cursor}: the task has ${folded.event} events`);
+        throw new UnsupportedOperationError(
+          `cursor ${cursor}: the task has ${folded.event} events`,
+        );
       }
       // Whoever says what it has seen gets the rest, of a task that has ended too.
       yield* this.#watch({ place, running, seq: 0 }, cursor, state, false);
       return;
     }
     if (isTerminal(folded.task)) {
-      throw new UnsupportedOperationError(`Task ${place.taskId} has ended: there is nothing to wait for`);
+      throw new UnsupportedOperationError(
+        `Task ${place.taskId} has ended: there is nothing to wait for`,
+      );
     }
     yield* this.#fromSnapshot({ place, running, loaded, from: 0 }, state, false);
   }
@@ -191,8 +188,8 @@ export class AgentHandler implements A2ARequestHandler {
     params: TaskPushNotificationConfig,
     context: ServerCallContext,
   ): Promise<TaskPushNotificationConfig> {
-    const { push, place } = await this.#pushOf(params.taskId, context);
-    return push.create(place, params).catch(rethrown);
+    const { push, place, event } = await this.#pushOf(params.taskId, context);
+    return push.create(place.owner, params, event).catch(rethrown);
   }
 
   async getTaskPushNotificationConfig(
@@ -200,7 +197,7 @@ export class AgentHandler implements A2ARequestHandler {
     context: ServerCallContext,
   ): Promise<TaskPushNotificationConfig> {
     const { push, place } = await this.#pushOf(params.taskId, context);
-    return push.get(place, params.id).catch(rethrown);
+    return push.get(place.owner, params).catch(rethrown);
   }
 
   async listTaskPushNotificationConfigs(
@@ -208,7 +205,7 @@ export class AgentHandler implements A2ARequestHandler {
     context: ServerCallContext,
   ): Promise<ListTaskPushNotificationConfigsResponse> {
     const { push, place } = await this.#pushOf(params.taskId, context);
-    return push.list(place, params).catch(rethrown);
+    return push.list(place.owner, params).catch(rethrown);
   }
 
   async deleteTaskPushNotificationConfig(
@@ -216,7 +213,7 @@ export class AgentHandler implements A2ARequestHandler {
     context: ServerCallContext,
   ): Promise<void> {
     const { push, place } = await this.#pushOf(params.taskId, context);
-    await push.remove(place, params.id).catch(rethrown);
+    await push.delete(place.owner, params).catch(rethrown);
   }
 
   #checked(params: SendMessageRequest, call: CallInfo): Message {
@@ -239,20 +236,19 @@ export class AgentHandler implements A2ARequestHandler {
     const { runner } = this.#options;
     const owner = this.#owner(context);
     const { call } = stateOf(context);
+    const { push } = this.#options;
     const config = params.configuration?.taskPushNotificationConfig;
-    if (config && !this.#options.push) throw notPushed();
-    const onBegun = config ? (place: TaskPlace) => this.#createPush(place, config) : undefined;
+    if (config && !push) throw notPushed();
+    if (config) push?.check(config);
+    const entry = turnEntryOf(call);
     const begun = message.taskId
       ? await runner
-          .continueTask(this.#place(message.taskId, context), message, turnEntryOf(call))
+          .continueTask(this.#place(message.taskId, context), message, entry)
           .catch(rethrown)
-      : await runner.begin(owner, message, turnEntryOf(call)).catch(rethrown);
-    await onBegun?.(begun.place);
+      : await runner.begin(owner, message, entry).catch(rethrown);
+    const { taskId } = begun.place;
+    if (config) await push?.create(owner, { ...config, taskId }, begun.from).catch(rethrown);
     return begun;
-  }
-
-  async #createPush(place: TaskPlace, config: TaskPushNotificationConfig): Promise<void> {
-    await this.#options.push?.create(place, { ...config, taskId: place.taskId }).catch(rethrown);
   }
 
   /** The task at rest, or the answer; at once if asked so and there is a task to show. */
@@ -325,12 +321,13 @@ export class AgentHandler implements A2ARequestHandler {
   async #pushOf(
     taskId: string,
     context: ServerCallContext,
-  ): Promise<{ push: PushOperations; place: TaskPlace }> {
-    const { push } = this.#options;
+  ): Promise<{ push: PushConfigs; place: TaskPlace; event: number }> {
+    const { push, runner } = this.#options;
     if (!push) throw notPushed();
     const place = this.#place(taskId, context);
-    await this.#task(place);
-    return { push, place };
+    const folded = runner.running(place)?.writer.folded ?? (await this.#load(place))?.folded;
+    if (!folded?.task) throw notFound(place);
+    return { push, place, event: folded.event };
   }
 
   /** The task as it is stored. Throws TaskNotFound for one of somebody else too. */

@@ -5,22 +5,28 @@
  */
 import {
   DeliverPolicy,
+  JetStreamApiCodes,
+  JetStreamApiError,
   type JetStreamClient,
   type JetStreamManager,
-  JetStreamApiError,
-  JetStreamApiCodes,
   type OrderedConsumerOptions,
   RetentionPolicy,
   StorageType,
 } from "@nats-io/jetstream";
 import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core";
 import { z } from "zod";
-import { asPetrelError, type Clock, isSubjectToken, type Logger, PetrelError } from "../../core/mod.ts";
+import {
+  asPetrelError,
+  type Clock,
+  isSubjectToken,
+  type Logger,
+  PetrelError,
+} from "../../core/mod.ts";
 import { TASK_LOG_SUBJECTS, taskSubject, taskSubjects } from "../subjects.ts";
 import {
+  type RecordHead,
   readEntries,
   readHead,
-  type RecordHead,
   recordBody,
   recordHeaders,
   type StoredRecord,
@@ -65,7 +71,9 @@ const EXPECTED_SEQ = "Nats-Expected-Last-Subject-Sequence";
 
 const Ack = z.object({
   seq: z.number().optional(),
-  error: z.object({ err_code: z.number().optional(), description: z.string().optional() }).optional(),
+  error: z
+    .object({ err_code: z.number().optional(), description: z.string().optional() })
+    .optional(),
 });
 
 /** Makes the stream where it is not there. Throws what JetStream says. */
@@ -89,6 +97,7 @@ export async function ensureTaskLog(jsm: JetStreamManager, ttlMs: number): Promi
 export class TaskLog {
   readonly #options: TaskLogOptions;
   readonly #reopen = new Set<() => void>();
+  readonly #closed = new AbortController();
   #followers = 0;
 
   constructor(options: TaskLogOptions) {
@@ -129,6 +138,11 @@ export class TaskLog {
     throw new PetrelError("CONFLICT", "another replica wrote to the task's log", {
       taskId: place.taskId,
     });
+  }
+
+  /** Lets go of the connection, which is its owner's. */
+  close(): void {
+    this.#closed.abort();
   }
 
   /** The last record of a task; undefined where there is none. Throws UNAVAILABLE. */
@@ -260,7 +274,11 @@ export class TaskLog {
     options: Partial<OrderedConsumerOptions>,
     signal: AbortSignal,
     mode: "until-now" | "on-and-on",
-  ): AsyncGenerator<{ subject: string; seq: number; headers: MsgHdrs; body: string }, void, undefined> {
+  ): AsyncGenerator<
+    { subject: string; seq: number; headers: MsgHdrs; body: string },
+    void,
+    undefined
+  > {
     const { js } = this.#options;
     const inactive = { inactive_threshold: CONSUMER_IDLE_MS * NANOS_PER_MS };
     const consumer = await js.consumers
@@ -331,6 +349,7 @@ export class TaskLog {
   /** A server that was away has forgotten the consumers of those who follow. */
   async #noteReconnects(): Promise<void> {
     for await (const status of this.#options.nc.status()) {
+      if (this.#closed.signal.aborted) return;
       if (status.type === "reconnect") for (const reopen of this.#reopen) reopen();
     }
   }
@@ -341,12 +360,7 @@ function isSame(a: RecordHead, b: RecordHead): boolean {
   return isWriters && a.first === b.first && a.last === b.last && a.state === b.state;
 }
 
-function readRecord(
-  headers: MsgHdrs,
-  seq: number,
-  body: string,
-  taskId: string,
-): StoredRecord {
+function readRecord(headers: MsgHdrs, seq: number, body: string, taskId: string): StoredRecord {
   const place = `${taskId} at ${seq}`;
   return { ...readHead(headers, place), seq, entries: readEntries(body, place) };
 }

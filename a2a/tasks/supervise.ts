@@ -85,7 +85,9 @@ export class Supervisor {
     const instances = new Set([...this.#open.values()].map(({ instance }) => instance));
     for (const known of this.#absent.keys()) if (!instances.has(known)) this.#absent.delete(known);
     await Promise.all([...instances].map((instance) => this.#ask(instance)));
-    const orphans = [...this.#open].filter(([, open]) => this.#isOrphan(open)).slice(0, AT_ONCE_MAX);
+    const orphans = [...this.#open]
+      .filter(([, open]) => this.#isOrphan(open))
+      .slice(0, AT_ONCE_MAX);
     await Promise.all(orphans.map(([key, open]) => this.#takeOver(key, open)));
   }
 
@@ -114,7 +116,11 @@ export class Supervisor {
     const absence = this.#absent.get(instance);
     if (!absence || this.#options.runner.running({ owner, taskId })) return false;
     const isOurs = instance === this.#options.instance;
-    const graceMs = isOurs ? STALE_AFTER_MS : absence.why === "gone" ? GONE_AFTER_MS : HANGS_AFTER_MS;
+    const graceMs = isOurs
+      ? STALE_AFTER_MS
+      : absence.why === "gone"
+        ? GONE_AFTER_MS
+        : HANGS_AFTER_MS;
     return this.#options.clock.nowMs() - absence.sinceMs >= graceMs;
   }
 
@@ -134,7 +140,10 @@ export class Supervisor {
       log.warn("task.taken_over", { taskId, from: instance, taken });
     } catch (error) {
       const isExpected = error instanceof PetrelError && error.retry === "later";
-      log[isExpected ? "info" : "error"]("task.not_taken_over", { taskId, error: messageOf(error) });
+      log[isExpected ? "info" : "error"]("task.not_taken_over", {
+        taskId,
+        error: messageOf(error),
+      });
     }
   }
 

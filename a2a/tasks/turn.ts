@@ -16,9 +16,9 @@ import {
   type Logger,
   limits,
   messageOf,
+  newTrace,
   PetrelError,
   parseTraceparent,
-  newTrace,
   unlessAborted,
 } from "../../core/mod.ts";
 import type { AgentDefinition, Part, Turn, TurnResult } from "../agent.ts";
@@ -240,7 +240,10 @@ export class TurnRunner {
       this.#hasEnded = true;
       this.#pushStatus(this.#status(END_STATES[result.kind], parts));
     } else if (this.#isTold || this.#options.before) {
-      throw new PetrelError("INTERNAL", "the agent answered with a message after its task had begun");
+      throw new PetrelError(
+        "INTERNAL",
+        "the agent answered with a message after its task had begun",
+      );
     } else {
       this.#hasEnded = true;
       const { contextId } = this.#options;

@@ -117,7 +117,7 @@ export class TaskWriter {
 
   end(): void {
     this.#isOver = true;
-    for (const wake of [...this.#changed]) wake();
+    for (const wake of this.#changed) wake();
   }
 
   /**
@@ -190,7 +190,8 @@ export class TaskWriter {
     let bytes = 0;
     let count = 0;
     for (const { json } of this.#pending) {
-      if (count > 0 && (bytes + json.length > RECORD_BYTES_MAX || count >= RECORD_ENTRIES_MAX)) break;
+      if (count > 0 && (bytes + json.length > RECORD_BYTES_MAX || count >= RECORD_ENTRIES_MAX))
+        break;
       bytes += json.length;
       count++;
     }
@@ -243,9 +244,10 @@ export class TaskWriter {
       if (turn) this.#options.onStored(this.place.taskId, event, eventJson(json), turn);
       this.#kept.push({ event, response: entry.event });
     }
-    if (this.#kept.length > KEPT_EVENTS_MAX) this.#kept.splice(0, this.#kept.length - KEPT_EVENTS_MAX);
+    if (this.#kept.length > KEPT_EVENTS_MAX)
+      this.#kept.splice(0, this.#kept.length - KEPT_EVENTS_MAX);
     this.#tidy();
-    for (const wake of [...this.#changed]) wake();
+    for (const wake of this.#changed) wake();
   }
 
   /** Keeps the entry of open tasks true. Nobody waits for it: a supervisor looks into the log. */
@@ -273,7 +275,7 @@ export class TaskWriter {
     this.#pendingBytes = 0;
     this.#options.logger.warn("task.lost", { taskId: this.place.taskId, error });
     this.abort.abort(this.#lost);
-    for (const wake of [...this.#changed]) wake();
+    for (const wake of this.#changed) wake();
   }
 }
 
@@ -291,9 +293,10 @@ function headOf(
     if (!("event" in entry)) continue;
     const { payload } = entry.event;
     if (payload?.$case === "message") return { state: ANSWERED_BY_MESSAGE, at: "", isOpen: false };
-    if (payload?.$case === "task" || payload?.$case === "statusUpdate") status = payload.value.status;
+    if (payload?.$case === "task" || payload?.$case === "statusUpdate")
+      status = payload.value.status;
   }
   const state = status?.state ?? TaskState.TASK_STATE_UNSPECIFIED;
-  const isOpen = !isAtRest({ status } as Parameters<typeof isAtRest>[0]);
+  const isOpen = !isAtRest({ status });
   return { state: taskStateToJSON(state), at: status?.timestamp ?? "", isOpen };
 }

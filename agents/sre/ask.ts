@@ -4,7 +4,8 @@
  * without a reply is asked for again, until the time is up.
  */
 import { SendMessageRequest, type StreamResponse, TaskState } from "@a2a-js/sdk";
-import { callParameters, type NatsTransport } from "../../a2a/mod.ts";
+import type { Transport } from "@a2a-js/sdk/client";
+import { callParameters } from "../../a2a/mod.ts";
 import {
   asPetrelError,
   type Clock,
@@ -18,7 +19,7 @@ import { type InvestigateRequest, type Reply } from "../protocol.ts";
 import { type ReplyDesk, replyKey } from "../replies.ts";
 
 export interface AskOptions {
-  readonly transport: NatsTransport;
+  readonly transport: Transport;
   readonly desk: ReplyDesk;
   readonly clock: Clock;
   readonly log: Logger;
@@ -120,13 +121,13 @@ async function keepAsking(options: AskOptions, key: string, deadlineMs: number):
 async function follow(options: AskOptions, asking: number, leftMs: number): Promise<string> {
   const { transport, messageId, request, trace, signal, onProgress } = options;
   const isFirst = asking === 1;
-  const data = isFirst ? request : { ...request, replyTo: messageId };
+  const asked = isFirst ? request : { ...request, replyTo: messageId };
   const params = SendMessageRequest.fromJSON({
     message: {
       messageId: isFirst ? messageId : `${messageId}-${asking}`,
       contextId: request.investigation,
       role: "ROLE_USER",
-      parts: [{ data, mediaType: "application/json" }],
+      parts: [{ data: asked, mediaType: "application/json" }],
     },
   });
   const serviceParameters = callParameters({ timeoutMs: Math.max(1, leftMs), trace });

@@ -185,7 +185,7 @@ export class Coordinator {
           return { agent, answer: await this.#answerThere(id, agent, messageId), tookMs: 0 };
         onEvent({ type: "task_sent", id, agent });
         const answer = await askForEvidence({
-          transport: mesh.transport(agent),
+          transport: await mesh.agent(agent),
           desk,
           clock: mesh.clock,
           log: one.log,

@@ -62,6 +62,8 @@ function agentOf(side: AgentSide): AgentDefinition {
     version: "1.0.0",
     skills: [{ id: "echo", name: "Echo", description: "Says it again.", tags: ["bench"] }],
     messageOnly: side !== "task",
+    // An echo may be heard twice: no claim is stored before it.
+    repeatable: true,
     run: async (turn) => {
       if (side !== "task") return { kind: "message", text: turn.text };
       await turn.artifact("echo", { text: turn.text });

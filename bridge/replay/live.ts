@@ -1,76 +1,52 @@
 /**
- * A task as the mesh has it now, beside the one from the log.
+ * A task as the mesh has it now, beside the one from the audit.
  *
- * The snapshot in KV is compared, not the answer of GetTask: an agent shows a task to nobody but its
- * caller, and to see every task by asking, an auditor would have to be every caller. The snapshot is what
- * any replica answers from; it is written when a task begins and when it ends, so a task that runs is
- * compared as it was when it began.
+ * The task's own log is compared, not the answer of GetTask: an agent shows a task to nobody but its
+ * caller, and to see every task by asking, an auditor would have to be every caller. The log is what
+ * every replica answers from. Its events bear the numbers that the audit's bear, so that a task that
+ * still runs is compared at the same event on both sides.
  */
 import { Task, TaskState } from "@a2a-js/sdk";
-import type { KV } from "@nats-io/kv";
-import { z } from "zod";
-import { isTerminal } from "../../a2a/mod.ts";
-import { isSubjectToken, messageOf, PetrelError, type Redactor } from "../../core/mod.ts";
-import { type Diff, diffJson } from "./diff.ts";
-import type { TrailEntry } from "./entry.ts";
+import { type FoundTask, isTerminal } from "../../a2a/mod.ts";
+import type { Redactor } from "../../core/mod.ts";
+import { type Diff, type Difference, diffJson } from "./diff.ts";
+import { envelopeOf, kindOf, type TrailEntry } from "./entry.ts";
 import { foldTask, type TaskState as Replayed } from "./fold.ts";
 
-/** The bucket of the snapshots: docs/binding-nats.md. */
+export { type FoundTask as LiveTask, findTask as readLive } from "../../a2a/mod.ts";
+
+/** Of open tasks and snapshots: hints for replicas, which are not compared. */
 export const TASKS_BUCKET = "A2A_TASKS";
 
-export interface LiveTask {
-  readonly task: Task;
-  readonly caller: string;
-  /** The replica that runs it, or ran it. */
-  readonly instance: string;
-}
-
-const Stored = z.object({ task: z.unknown(), caller: z.string(), instance: z.string() });
-
-/** The snapshot of a task; undefined when there is none (any more). Throws PROTOCOL_VIOLATION for another thing. */
-export async function readLive(
-  kv: KV,
-  agent: string,
-  taskId: string,
-): Promise<LiveTask | undefined> {
-  if (!isSubjectToken(agent) || !isSubjectToken(taskId)) return undefined;
-  const key = `${agent}.${taskId}`;
-  const entry = await kv.get(key);
-  if (entry?.operation !== "PUT") return undefined;
-  try {
-    const { task, caller, instance } = Stored.parse(entry.json());
-    return { task: Task.fromJSON(task), caller, instance };
-  } catch (error) {
-    throw new PetrelError(
-      "PROTOCOL_VIOLATION",
-      `${TASKS_BUCKET}: ${key}: ${messageOf(error)}`,
-      { place: key },
-      error,
-    );
-  }
-}
-
 export interface Comparison extends Diff {
-  /** True when it still runs, and both were compared as they were when it began. */
+  /** Number of the event after which the live task is compared. */
+  readonly atEvent: number;
+  /** True when it has not ended: both are compared after an event that both have. */
   readonly isRunning: boolean;
 }
 
 /**
- * Compares the task of a log with its snapshot, which is redacted first as the log was: a secret that was
- * taken out of the one is not to be found, nor shown, in the other.
+ * Compares the task of the audit with the one of its log, which has to be read after the audit: an event
+ * is reported once it is stored, so the log is never behind. Where it is, `lastEvent` is among the
+ * differences. The log's task is redacted first as the audit was: a secret that was taken out of the one
+ * is not to be found, nor shown, in the other.
  */
 export function compareLive(
   entries: readonly TrailEntry[],
   replayed: Replayed,
-  live: LiveTask,
+  live: FoundTask,
   redactor: Redactor,
 ): Comparison {
-  const isRunning = !isTerminal(live.task);
-  const ours = isRunning ? asBegun(entries, replayed) : replayed.task;
-  const theirs = Task.fromJSON(
-    JSON.parse(redactor.redactJson(JSON.stringify(Task.toJSON(live.task)))),
-  );
-  return { ...diffJson(ours && taskJson(ours), taskJson(theirs)), isRunning };
+  const isRunning = live.task !== undefined && !isTerminal(live.task);
+  const isNumbered = replayed.basis === "events";
+  const isCut = isRunning && isNumbered;
+  const atEvent = isCut ? Math.min(replayed.lastEvent, live.lastEvent) : live.lastEvent;
+  const ours = isCut ? replayedAt(entries, replayed, atEvent) : replayed.task;
+  const diff = diffJson(ours && taskJson(ours), redacted(live.at(atEvent), redactor));
+  const differences = isNumbered
+    ? [...numbers(replayed, live, isRunning), ...diff.differences]
+    : diff.differences;
+  return { differences, leftOut: diff.leftOut, atEvent, isRunning };
 }
 
 /** The task as A2A writes it in JSON. */
@@ -86,9 +62,32 @@ export function stateWord(task: Task | undefined): string {
   return (name ?? "unrecognized").replace(/^TASK_STATE_/, "").toLowerCase();
 }
 
-/** The first state of a task: what the replica that runs it stored of it. */
-function asBegun(entries: readonly TrailEntry[], { taskId, basis, task }: Replayed) {
-  if (basis !== "events") return task;
-  const first = entries.find(({ event }) => event.extensions.envelopeid === `${taskId}.e1`);
-  return first ? foldTask([first], taskId).task : task;
+function redacted(task: Task | undefined, redactor: Redactor): unknown {
+  return task && JSON.parse(redactor.redactJson(JSON.stringify(Task.toJSON(task))));
+}
+
+/** The task of the audit as it was after an event. */
+function replayedAt(entries: readonly TrailEntry[], replayed: Replayed, event: number) {
+  if (event >= replayed.lastEvent) return replayed.task;
+  const { taskId } = replayed;
+  const isLater = (entry: TrailEntry) => {
+    const { taskid } = entry.event.extensions;
+    return kindOf(entry) === "task" && taskid === taskId && numberOf(entry) > event;
+  };
+  return foldTask(
+    entries.filter((entry) => !isLater(entry)),
+    taskId,
+  ).task;
+}
+
+/** Events that one side has and the other should have. */
+function numbers(replayed: Replayed, live: FoundTask, isRunning: boolean): Difference[] {
+  const [ours, theirs] = [replayed.lastEvent, live.lastEvent];
+  const isSame = isRunning ? ours <= theirs : ours === theirs;
+  return isSame ? [] : [{ path: "lastEvent", ours, theirs }];
+}
+
+/** `<taskId>.e<n>`: n. */
+function numberOf(entry: TrailEntry): number {
+  return Number(/\.e(\d{1,15})$/.exec(envelopeOf(entry) ?? "")?.[1] ?? 0);
 }

@@ -1,10 +1,9 @@
-/** `--diff-live`: tasks from the log beside those the mesh has now. */
+/** `--diff-live`: tasks from the audit beside those the mesh has now. */
 import {
   type Comparison,
   compareLive,
   readLive,
   stateWord,
-  TASKS_BUCKET,
   type TaskState,
   type TrailEntry,
 } from "../../bridge/mod.ts";
@@ -27,7 +26,10 @@ const DIFFERS = 1;
 /** There is nothing left to compare with: neither the same nor different. */
 const EXPIRED = ERROR_CODES.UNAVAILABLE.exitCode;
 
-/** Compares every task with its live one. Throws as Mesh.open, and CONFIG_INVALID for the redaction's key. */
+/**
+ * Compares every task with its live one. Throws as Mesh.open and {@link readLive}, and CONFIG_INVALID for
+ * the redaction's key.
+ */
 export async function compareAll(
   config: Config,
   entries: readonly TrailEntry[],
@@ -36,12 +38,11 @@ export async function compareAll(
   const redactor = await redactorOf(config);
   const mesh = await openMesh(config, "cli", silentLogger);
   try {
-    const kv = await mesh.kvm.open(TASKS_BUCKET);
     const outcomes: LiveOutcome[] = [];
     for (const state of states) {
       const { taskId, agent = "" } = state;
-      const live = await readLive(kv, agent, taskId);
-      if (!live) {
+      const live = await readLive({ js: mesh.js, agent, taskId });
+      if (!live?.task) {
         outcomes.push({ taskId, outcome: "expired", exitCode: EXPIRED });
         continue;
       }
@@ -64,10 +65,11 @@ export async function compareAll(
 
 export function printOutcome(outcome: LiveOutcome): void {
   const { state = "", instance = "", isRunning, differences = [], leftOut = 0 } = outcome;
-  const since = isRunning ? ", which runs: both as they were when it began" : "";
+  const { atEvent = 0 } = outcome;
+  const since = isRunning ? `, which has not ended: both after event ${atEvent}` : "";
   const live = `the live task (${state}, on ${oneLine(instance, 60)})${since}`;
   if (outcome.outcome === "expired") {
-    const words = `  live  there is no live task (any more): ${TASKS_BUCKET} keeps it for a while after its end`;
+    const words = "  live  there is no live task (any more): its log is kept for a while";
     return printLine(colour("yellow", words));
   }
   if (outcome.outcome === "same") return printLine(colour("green", `  live  the same as ${live}`));
@@ -76,7 +78,7 @@ export function printOutcome(outcome: LiveOutcome): void {
   printLine(colour("red", `  live  differs from ${live} in ${words}`));
   const rows = differences.map(({ path, ours, theirs }) => [
     `    ${oneLine(path || "(the task)", 100)}`,
-    `log ${jsonWords(ours)}`,
+    `audit ${jsonWords(ours)}`,
     `live ${jsonWords(theirs)}`,
   ]);
   printLine(table(rows));

@@ -6,7 +6,15 @@ import { serveBridge } from "../bridge.ts";
 import { commandLogger } from "../output.ts";
 import { untilStopped } from "../signals.ts";
 import { startTeam } from "../team.ts";
-import { configuredSources, EVIDENCE_ROLES, ROLES, type Role, serveEvidence } from "../wire.ts";
+import {
+  configuredSources,
+  EVIDENCE_ROLES,
+  openGateway,
+  ROLES,
+  type Role,
+  serveEcho,
+  serveEvidence,
+} from "../wire.ts";
 
 const OPTIONS = {
   ...CONFIG_OPTIONS,
@@ -29,8 +37,17 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     ? await serveBridge(config, log, resumeFrom === undefined ? {} : { resumeFrom }, running)
     : undefined;
   try {
-    const stop = await startAgents(config, log, roles, everyMs, running);
-    log.info("up", { roles: roles.join(","), metrics: bridge?.metricsUrl });
+    const edge = roles.includes("gateway") ? await openGateway(config, log, running) : undefined;
+    const stopAgents = await startAgents(config, log, roles, everyMs, running);
+    const stop = async () => {
+      await edge?.stop();
+      await stopAgents();
+    };
+    log.info("up", {
+      roles: roles.join(","),
+      metrics: bridge?.metricsUrl,
+      gateway: edge?.url,
+    });
     // A bridge that cannot go on ends the process: whoever runs it must hear of it.
     await Promise.race([untilStopped(signal), ...(bridge ? [bridge.done] : [])]);
     log.info("down");
@@ -45,7 +62,8 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
 /** What the configuration has a use for. */
 function configuredRoles(config: Config): Role[] {
   const bridge: Role[] = config.kafka ? ["bridge"] : [];
-  return ["sre", ...configuredSources(config), ...bridge];
+  const gateway: Role[] = config.gateway ? ["gateway"] : [];
+  return ["sre", ...configuredSources(config), ...bridge, ...gateway];
 }
 
 async function startAgents(
@@ -56,8 +74,10 @@ async function startAgents(
   signal: AbortSignal,
 ): Promise<() => Promise<void>> {
   const evidence = EVIDENCE_ROLES.filter((role) => roles.includes(role));
+  const echo = roles.includes("echo") ? await serveEcho(config, log) : undefined;
   if (!roles.includes("sre")) {
     const meshes = await Promise.all(evidence.map((role) => serveEvidence(config, role, log)));
+    if (echo) meshes.push(echo);
     return async () => void (await Promise.all(meshes.map((mesh) => mesh.close())));
   }
   const team = await startTeam(config, log, { evidence, onEvent: (event) => tell(log, event) });
@@ -70,6 +90,7 @@ async function startAgents(
   return async () => {
     await watching;
     await team.stop();
+    await echo?.close();
   };
 }
 

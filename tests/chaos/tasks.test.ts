@@ -11,6 +11,9 @@ beforeAll(async () => {
 });
 afterAll(() => lane.close());
 
-test.each(FAULTS)("%s in mid-stream: every event once, in order, and no task left at work", async (fault) => {
-  for (let run = 0; run < RUNS; run++) expect((await lane.run(fault)).broken).toEqual([]);
-});
+test.each(FAULTS)(
+  "%s in mid-stream: every event once, in order, and no task left at work",
+  async (fault) => {
+    for (let run = 0; run < RUNS; run++) expect((await lane.run(fault)).broken).toEqual([]);
+  },
+);

@@ -4,18 +4,34 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { CancelTaskRequest, GetTaskRequest, type Task, TaskState } from "@a2a-js/sdk";
+import {
+  CancelTaskRequest,
+  GetTaskRequest,
+  ListTasksRequest,
+  SubscribeToTaskRequest,
+  type Task,
+  TaskState,
+} from "@a2a-js/sdk";
 import { jetstream } from "@nats-io/jetstream";
-import { Kvm } from "@nats-io/kv";
 import { Svcm } from "@nats-io/services";
 import { connect } from "nats";
-import { AUDIT_STREAM, AuditAccess, type Mesh } from "../../a2a/mod.ts";
+import {
+  AUDIT_STREAM,
+  AuditAccess,
+  callParameters,
+  findTask,
+  type Mesh,
+  type NatsTransport,
+  textPart,
+} from "../../a2a/mod.ts";
 import { REQUEST_SCHEMA, SreAgent } from "../../agents/mod.ts";
-import { limits, makeLogger } from "../../core/mod.ts";
+import { makeLogger, newTrace } from "../../core/mod.ts";
 import { echo, openMesh, request, worker } from "../a2a/echo.ts";
 import { evidenceAgent, investigationsOf, WINDOW } from "../agents/sre-fixtures.ts";
 import { finding, MINUTE_MS, report, windowAt } from "../agents/verdict-fixtures.ts";
+import { makeMeshStorage } from "../support/mesh-storage.ts";
 import { type NatsServer, productionAccounts, startNats } from "../support/nats.ts";
+import { type Child, startChild } from "../support/process.ts";
 import { programForTests, testRuntime } from "../support/runtime.ts";
 import { until } from "../support/until.ts";
 
@@ -57,10 +73,7 @@ async function auditAs(user: string, name: string): Promise<AuditAccess> {
 beforeAll(async () => {
   nats = await startNats(await productionAccounts());
   const admin = await connect({ servers: nats.url, user: "admin", pass: "admin" });
-  const kvm = new Kvm(jetstream(admin));
-  await kvm.create("A2A_CARDS", { ttl: limits.CARD_TTL_MS, history: 1 });
-  await kvm.create("A2A_TASKS", { history: 1 });
-  await kvm.create("PETREL_INVESTIGATIONS", { history: 1 });
+  await makeMeshStorage(admin);
   await admin.close();
   bridge = await auditAs("bridge", "bridge");
 });
@@ -69,15 +82,36 @@ afterAll(async () => {
   await nats?.[Symbol.asyncDispose]();
 });
 
-/** So many that the replica asked to cancel is not always the one that runs the task. */
+/** So many that the replica asked is not always the one that runs the task. */
 const HANGING_TASKS = 12;
+const CHILD_READY_MS = 20_000;
 
-test.each(["sre", "splunk", "metrics"])(
-  "messages, tasks, streams and cancels, from a person to two replicas of %s",
-  async (name) => {
+const hanging = (transport: NatsTransport) =>
+  transport.sendMessage(
+    request({ steps: 1, hang: true }, { returnImmediately: true }),
+  ) as Promise<Task>;
+
+/** Every state that a subscriber sees, to the end of the stream. */
+async function statesOf(transport: NatsTransport, id: string): Promise<TaskState[]> {
+  const states: TaskState[] = [];
+  for await (const { payload } of transport.resubscribeTask(
+    SubscribeToTaskRequest.fromJSON({ id }),
+  ))
+    if (payload?.$case === "task" || payload?.$case === "statusUpdate")
+      states.push(payload.value.status?.state ?? TaskState.UNRECOGNIZED);
+  return states;
+}
+
+test.each([
+  ["sre", "cli"],
+  ["splunk", "gateway"],
+  ["metrics", "sre"],
+])(
+  "tasks of two replicas of %s, for %s: sent, streamed, listed, watched, cancelled",
+  async (name, caller) => {
     const replicas = [await openAs(name), await openAs(name)];
     for (const replica of replicas) await replica.serve({ ...worker, name });
-    const transport = (await openAs("cli")).transport(name);
+    const transport = (await openAs(caller)).transport(name);
     const done = await transport.sendMessage(request({ steps: 2 }));
     expect(done).toMatchObject({ status: { state: TaskState.TASK_STATE_COMPLETED } });
     const kinds: string[] = [];
@@ -85,19 +119,92 @@ test.each(["sre", "splunk", "metrics"])(
       kinds.push(event.payload?.$case ?? "?");
     expect(kinds.at(-1)).toBe("statusUpdate");
 
-    const hanging = () =>
-      transport.sendMessage(request({ hang: true }, { returnImmediately: true })) as Promise<Task>;
-    const tasks = await Promise.all(Array.from({ length: HANGING_TASKS }, hanging));
+    const tasks = await Promise.all(
+      Array.from({ length: HANGING_TASKS }, () => hanging(transport)),
+    );
+    const watched = tasks.map(({ id }) => statesOf(transport, id));
+    const listed = await transport.listTasks(ListTasksRequest.fromJSON({ pageSize: 100 }));
+    const ids = new Set(listed.tasks.map(({ id }) => id));
     for (const { id } of tasks) {
+      expect(ids.has(id)).toBe(true);
       const task = await transport.getTask(GetTaskRequest.fromJSON({ id }));
       expect(task.status?.state).toBe(TaskState.TASK_STATE_WORKING);
       const cancelled = await transport.cancelTask(CancelTaskRequest.fromJSON({ id }));
       expect(cancelled.status?.state).toBe(TaskState.TASK_STATE_CANCELED);
     }
+    for (const states of await Promise.all(watched))
+      expect([states[0], states.at(-1)]).toEqual([
+        TaskState.TASK_STATE_WORKING,
+        TaskState.TASK_STATE_CANCELED,
+      ]);
     await Promise.all(replicas.map((replica) => replica.close()));
     expect(refused).toEqual([]);
   },
 );
+
+test("a replica is killed: another ends its tasks, and who watches sees the end", async () => {
+  const name = "metrics";
+  const script = join(import.meta.dir, "replica-child.ts");
+  const command = [process.execPath, script, nats.url, name];
+  const child: Child = await startChild({ command, ready: /^serving/, timeoutMs: CHILD_READY_MS });
+  const transport = (await openAs("cli")).transport(name);
+  const tasks = await Promise.all(Array.from({ length: 3 }, () => hanging(transport)));
+  const survivor = await openAs(name);
+  await survivor.serve({ ...worker, name });
+  const watched = tasks.map(({ id }) => statesOf(transport, id));
+  await child.kill9();
+  for (const states of await Promise.all(watched))
+    expect(states.at(-1)).toBe(TaskState.TASK_STATE_FAILED);
+  for (const { id } of tasks) {
+    const task = await transport.getTask(GetTaskRequest.fromJSON({ id }));
+    expect(task.status?.message?.parts[0]?.content?.value).toMatch(/replica .* is gone/);
+  }
+  await survivor.close();
+  expect(refused).toEqual([]);
+});
+
+test("a stream of more frames than an answer has elsewhere is whole", async () => {
+  const splunk = await openAs("splunk");
+  const steps = 6_000;
+  await splunk.serve({
+    ...worker,
+    name: "splunk",
+    run: async (turn) => {
+      for (let step = 1; step <= steps; step++)
+        await turn.chunk("log", textPart(`${step}`), { last: step === steps });
+      return { kind: "completed", text: "done" };
+    },
+  });
+  const transport = (await openAs("sre")).transport("splunk");
+  const serviceParameters = callParameters({ timeoutMs: 60_000, trace: newTrace() });
+  let chunks = 0;
+  for await (const { payload } of transport.sendMessageStream(request({}), { serviceParameters }))
+    if (payload?.$case === "artifactUpdate") chunks++;
+  expect(chunks).toBe(steps);
+  await splunk.close();
+  expect(refused).toEqual([]);
+});
+
+test("a large artifact goes to the object store, and comes back as it was", async () => {
+  const splunk = await openAs("splunk");
+  const text = "0123456789".repeat(60_000);
+  await splunk.serve({
+    ...worker,
+    name: "splunk",
+    run: async (turn) => {
+      await turn.attach("log", [textPart(text)]);
+      return { kind: "completed", text: "done" };
+    },
+  });
+  const task = await (await openAs("cli")).transport("splunk").sendMessage(request({}));
+  if (!("status" in task)) throw new Error("the agent answers with a task");
+  const part = task.artifacts[0]?.parts[0];
+  if (!part) throw new Error("the task has an artifact");
+  expect(part.content?.$case).toBe("url");
+  expect(Buffer.from(await splunk.artifacts.get(part)).toString()).toBe(text);
+  await splunk.close();
+  expect(refused).toEqual([]);
+});
 
 test("an investigation that ends in an incident, and one that ends quiet", async () => {
   const splunk = await openAs("splunk");
@@ -162,7 +269,7 @@ test("every reporter's packs are in the AUDIT account, in order, for the bridge 
   for (const { js, jsm } of [bridge, auditor]) {
     const { state } = await jsm.streams.info(AUDIT_STREAM, { subjects_filter: "audit.>" });
     const reporters = new Set(Object.keys(state.subjects ?? {}).map((each) => each.split(".")[1]));
-    expect(reporters).toEqual(new Set(["cli", "metrics", "splunk", "sre"]));
+    expect(reporters).toEqual(new Set(["cli", "gateway", "metrics", "splunk", "sre"]));
     const consumer = await js.consumers.get(AUDIT_STREAM, { opt_start_seq: 1 });
     const messages = await consumer.consume();
     let seq = 0;
@@ -178,26 +285,47 @@ test("every reporter's packs are in the AUDIT account, in order, for the bridge 
 });
 
 test("an inspector reads every task; a person who may only ask reads none", async () => {
-  const options = { user: "inspector", password: "inspector", log };
-  const inspector = await openMesh(nats.url, "cli", options);
+  const splunk = await openAs("splunk");
+  await splunk.serve({ ...worker, name: "splunk" });
+  const cli = await openAs("cli");
+  const task = await cli.transport("splunk").sendMessage(request({ steps: 1 }));
+  if (!("status" in task)) throw new Error("the worker answers with a task");
+  const inspector = await openMesh(nats.url, "cli", {
+    user: "inspector",
+    password: "inspector",
+    log,
+  });
   open.push(inspector);
-  const tasks = await inspector.kvm.open("A2A_TASKS");
-  const admin = await connect({ servers: nats.url, user: "admin", pass: "admin" });
-  const kv = await new Kvm(jetstream(admin)).open("A2A_TASKS");
-  await kv.put("splunk.t1", "{}");
-  await admin.close();
-  expect((await tasks.get("splunk.t1"))?.string()).toBe("{}");
+  const wanted = { agent: "splunk", taskId: task.id };
+  const found = await findTask({ js: inspector.js, ...wanted });
+  expect(found?.task).toEqual(task);
   expect(refused).toEqual([]);
 
-  const cli = await connect({
+  const mute = await connect({
     servers: nats.url,
     user: "cli",
     pass: "cli",
     inboxPrefix: "a2a.v1.reply.cli",
   });
-  const ofCli = await new Kvm(jetstream(cli, { checkAPI: false })).open("A2A_TASKS");
-  await expect(ofCli.get("splunk.t1")).rejects.toThrow(/Permissions Violation/);
-  await cli.close();
+  const js = jetstream(mute, { checkAPI: false });
+  await expect(findTask({ js, ...wanted })).rejects.toThrow(/Permissions Violation/);
+  await mute.close();
+  await splunk.close();
+});
+
+test("agents of others: a person adds them, callers read who they are", async () => {
+  const cli = await openAs("cli");
+  const agents = await cli.kvm.create("A2A_EXTERNAL");
+  await agents.create("partner", "one");
+  const entry = await agents.get("partner");
+  await agents.update("partner", "two", entry?.revision ?? 0);
+  for (const caller of ["sre", "gateway"]) {
+    const kv = await (await openAs(caller)).kvm.create("A2A_EXTERNAL");
+    expect((await kv.get("partner"))?.string()).toBe("two");
+    expect(await Array.fromAsync(await kv.keys())).toEqual(["partner"]);
+  }
+  await agents.delete("partner");
+  expect(refused).toEqual([]);
 });
 
 test("leases, snapshots and bodies of the bridge", async () => {

@@ -81,7 +81,9 @@ describe.each(["scribe", "clerk"])("%s", (name) => {
     expect(textOf(ended, "text")).toBe(numbers(40));
     const cancelled = await cancel(transport, running.id);
     expect(cancelled.status?.state).toBe(TaskState.TASK_STATE_CANCELED);
-    expect(await refusalOf(cancel(transport, running.id))).toMatchObject({ name: "TaskNotCancelableError" });
+    expect(await refusalOf(cancel(transport, running.id))).toMatchObject({
+      name: "TaskNotCancelableError",
+    });
   });
 
   test("the same message runs once and answers the same, on whatever replica", async () => {
@@ -114,7 +116,9 @@ describe.each(["scribe", "clerk"])("%s", (name) => {
     const id = opened?.id ?? "";
     expect((await get(transport, id)).status?.state).toBe(TaskState.TASK_STATE_INPUT_REQUIRED);
     const wrong = saying("x", { taskId: id, contextId: "another" });
-    expect(await refusalOf(transport.sendMessage(wrong))).toMatchObject({ name: "RequestMalformedError" });
+    expect(await refusalOf(transport.sendMessage(wrong))).toMatchObject({
+      name: "RequestMalformedError",
+    });
     const messageId = newId();
     const reply = saying("chunks 3", { taskId: id, messageId });
     const second = await collect(transport.sendMessageStream(reply));
@@ -122,7 +126,10 @@ describe.each(["scribe", "clerk"])("%s", (name) => {
     expect(chunksOf(second)).toBe(numbers(3));
     const ended = await get(transport, id);
     expect(ended.status?.state).toBe(TaskState.TASK_STATE_COMPLETED);
-    expect(ended.history.map((message) => message.parts[0]?.content?.value)).toEqual(["ask", "chunks 3"]);
+    expect(ended.history.map((message) => message.parts[0]?.content?.value)).toEqual([
+      "ask",
+      "chunks 3",
+    ]);
     // Once more: it was heard.
     expect(await transport.sendMessage(reply)).toEqual(ended);
     expect(await refusalOf(transport.sendMessage(saying("x", { taskId: id })))).toMatchObject({
@@ -147,7 +154,8 @@ describe.each(["scribe", "clerk"])("%s", (name) => {
     );
     for (const [nth, events] of (await Promise.all(streams)).entries()) {
       const [first] = events;
-      const before = first?.payload?.$case === "task" ? textOf(first.payload.value, "text") : "1;2;";
+      const before =
+        first?.payload?.$case === "task" ? textOf(first.payload.value, "text") : "1;2;";
       expect(first?.payload?.$case === "task").toBe(nth % 2 === 0);
       expect(before + chunksOf(events)).toBe(numbers(60));
       expect(events.at(-1)?.payload?.$case).toBe("statusUpdate");
@@ -170,8 +178,13 @@ describe.each(["scribe", "clerk"])("%s", (name) => {
     expect(part?.metadata?.bytes).toBe(700_000);
     const content = await client.artifacts.get(part as NonNullable<typeof part>);
     expect(Buffer.from(content).toString()).toBe("b".repeat(700_000));
-    const forged = { ...(part as NonNullable<typeof part>), metadata: { bytes: 700_000, sha256: "0".repeat(64) } };
-    expect(await refusalOf(client.artifacts.get(forged))).toMatchObject({ code: "PROTOCOL_VIOLATION" });
+    const forged = {
+      ...(part as NonNullable<typeof part>),
+      metadata: { bytes: 700_000, sha256: "0".repeat(64) },
+    };
+    expect(await refusalOf(client.artifacts.get(forged))).toMatchObject({
+      code: "PROTOCOL_VIOLATION",
+    });
   });
 });
 
@@ -198,15 +211,26 @@ test("tasks are listed newest first, page by page, by context and by state", asy
   } while (pageToken !== "");
   expect(pages).toEqual([open.id, ...ids.toReversed()]);
   const even = await list({ contextId: "even" });
-  expect(even.tasks.map(({ id }) => id)).toEqual([open.id, ids[6], ids[4], ids[2], ids[0]] as string[]);
+  expect(even.tasks.map(({ id }) => id)).toEqual([
+    open.id,
+    ids[6],
+    ids[4],
+    ids[2],
+    ids[0],
+  ] as string[]);
   expect((await list({ contextId: "odd numbers ü" })).totalSize).toBe(3);
-  expect((await list({ status: "TASK_STATE_INPUT_REQUIRED" })).tasks.map(({ id }) => id)).toEqual([open.id]);
+  expect((await list({ status: "TASK_STATE_INPUT_REQUIRED" })).tasks.map(({ id }) => id)).toEqual([
+    open.id,
+  ]);
   const since = (await get(transport, ids[4] ?? "")).status?.timestamp;
   expect((await list({ statusTimestampAfter: since })).totalSize).toBeLessThanOrEqual(3);
   for (const bad of [{ pageSize: 0 }, { pageSize: 101 }, { pageToken: "junk" }]) {
     expect(await refusalOf(list(bad))).toMatchObject({ name: "RequestMalformedError" });
   }
-  expect((await client.transport("scribe").listTasks(ListTasksRequest.fromJSON({ contextId: "even" }))).totalSize).toBe(0);
+  expect(
+    (await client.transport("scribe").listTasks(ListTasksRequest.fromJSON({ contextId: "even" })))
+      .totalSize,
+  ).toBe(0);
   await mesh.close();
 });
 

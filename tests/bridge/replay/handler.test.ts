@@ -7,11 +7,12 @@ import { makeEncoder } from "../../../bridge/records/encode.ts";
 import type { TrailEntry } from "../../../bridge/replay/entry.ts";
 import { foldTask } from "../../../bridge/replay/fold.ts";
 import { readJetStream } from "../../../bridge/replay/jetstream.ts";
-import { compareLive, readLive, stateWord, TASKS_BUCKET } from "../../../bridge/replay/live.ts";
+import { compareLive, type LiveTask, readLive, stateWord } from "../../../bridge/replay/live.ts";
 import { isUnreadable, type Query, select } from "../../../bridge/replay/select.ts";
 import { makeRedactor } from "../../../core/mod.ts";
 import { echo, openMesh, request, worker } from "../../a2a/echo.ts";
 import { type NatsServer, startNats } from "../../support/nats.ts";
+import { until } from "../../support/until.ts";
 
 let nats: NatsServer;
 let client: Mesh;
@@ -77,12 +78,17 @@ test("at every step of a task the log says what the agent says, redacted", async
     run: async (turn) => {
       for (const [kind, text] of steps) {
         if (kind === "progress") turn.progress(text, { mail: "someone@example.com" });
-        else turn.artifact(text, { of: text, iban: "GB82 WEST 1234 5698 7654 32" });
-        snapshots.push(
-          await client
+        else await turn.artifact(text, { of: text, iban: "GB82 WEST 1234 5698 7654 32" });
+        // Others see a step once it is stored.
+        let seen: Task | undefined;
+        await until(`step ${text}`, async () => {
+          seen = await client
             .transport("stepper")
-            .getTask({ tenant: "", id: turn.taskId, historyLength: undefined }),
-        );
+            .getTask({ tenant: "", id: turn.taskId, historyLength: undefined })
+            .catch(() => undefined);
+          return seen !== undefined && JSON.stringify(jsonOf(seen)).includes(JSON.stringify(text));
+        });
+        if (seen) snapshots.push(seen);
       }
       return { kind: "completed", text: "done" };
     },
@@ -101,11 +107,14 @@ test("at every step of a task the log says what the agent says, redacted", async
   expect(states.flatMap(({ notes }) => notes)).toEqual([]);
 });
 
-describe("beside the snapshot in KV", () => {
+describe("beside the task's own log", () => {
+  const ask = (taskId: string) => readLive({ js: client.js, agent: "worker", taskId });
+
+  /** The audit first, then the log: the one is never ahead of the other. */
   async function compared(taskId: string) {
     const { entries } = await selected({ kind: "task", id: taskId });
-    const live = await readLive(await client.kvm.open(TASKS_BUCKET), "worker", taskId);
-    if (!live) throw new Error("there is no snapshot");
+    const live = await ask(taskId);
+    if (!live) throw new Error("there is no log");
     return { entries, live, state: foldTask(entries, taskId) };
   }
 
@@ -116,41 +125,79 @@ describe("beside the snapshot in KV", () => {
     return task.id;
   }
 
+  /** The same log with something in it changed. */
+  function tampered(live: LiveTask, change: (task: Task) => void): LiveTask {
+    const at = (event: number) => {
+      const task = live.at(event);
+      if (task) change(task);
+      return task;
+    };
+    return { ...live, at, task: at(live.lastEvent) };
+  }
+
   test("a task that ended is the same; one that was changed is named where it differs", async () => {
     const { entries, live, state } = await compared(await finished());
+    expect(live).toMatchObject({ owner: "client", instance: hosts[0]?.instance, lastEvent: 6 });
     expect(compareLive(entries, state, live, redactor)).toEqual({
       differences: [],
       leftOut: 0,
+      atEvent: 6,
       isRunning: false,
     });
-    const tampered = structuredClone(live);
-    const [artifact] = tampered.task.artifacts;
-    if (artifact) artifact.name = "forged";
-    const { differences } = compareLive(entries, state, tampered, redactor);
+    const forged = tampered(live, ({ artifacts: [artifact] }) => {
+      if (artifact) artifact.name = "forged";
+    });
+    const { differences } = compareLive(entries, state, forged, redactor);
     expect(differences).toEqual([{ path: "artifacts[0].name", ours: "result", theirs: "forged" }]);
   });
 
-  test("a task that runs is compared as it was when it began", async () => {
+  test("at every event the log says what the audit says", async () => {
+    const { entries, live, state } = await compared(await finished());
+    const events = entries.filter(({ event }) => event.type === "petrel.task.event.v1");
+    expect([events.length, state.lastEvent]).toEqual([live.lastEvent, live.lastEvent]);
+    for (let event = 0; event <= live.lastEvent; event++) {
+      const { task } = foldTask(events.slice(0, event), state.taskId);
+      const found = live.at(event);
+      expect(found && redactedJson(found)).toEqual(jsonOf(task));
+    }
+    for (const event of [-1, 7, 1.5, Number.NaN])
+      expect(() => live.at(event)).toThrow(/events 1 to 6/);
+  });
+
+  test("an event that one of the two does not have is a difference", async () => {
+    const { entries, live, state } = await compared(await finished());
+    const events = entries.filter(({ event }) => event.type === "petrel.task.event.v1");
+    const paths = (given: readonly TrailEntry[], of: LiveTask) =>
+      compareLive(given, foldTask(given, state.taskId), of, redactor).differences.map(
+        ({ path }) => path,
+      );
+    expect(paths(events.slice(0, -1), live).slice(0, 2)).toEqual(["lastEvent", "status.state"]);
+    // Of a log that ends earlier than the audit, though its task still runs.
+    const cut = { ...live, lastEvent: 3, task: live.at(3) };
+    expect(paths(events, cut)).toEqual(["lastEvent"]);
+  });
+
+  test("a task that runs is compared after the last event that both have", async () => {
     await serve(worker);
     const task = await client
       .transport("worker")
       .sendMessage(request({ steps: 2, hang: true }, { returnImmediately: true }));
     if (!("status" in task)) throw new Error("the worker answers with a task");
+    await until("its steps", async () => (await ask(task.id))?.lastEvent === 3);
     const { entries, live, state } = await compared(task.id);
-    expect(state.lastEvent).toBeGreaterThan(1);
-    expect(compareLive(entries, state, live, redactor)).toMatchObject({
-      differences: [],
-      isRunning: true,
+    expect(state.lastEvent).toBe(3);
+    const same = { differences: [], leftOut: 0, isRunning: true };
+    expect(compareLive(entries, state, live, redactor)).toEqual({ ...same, atEvent: 3 });
+    // The audit is behind by what was stored after it was read.
+    const earlier = entries.filter(({ event }) => event.extensions.envelopeid !== `${task.id}.e3`);
+    const before = foldTask(earlier, task.id);
+    expect(before.lastEvent).toBe(2);
+    expect(compareLive(earlier, before, live, redactor)).toEqual({ ...same, atEvent: 2 });
+    const forged = tampered(live, ({ status }) => {
+      if (status) status.timestamp = "2000-01-01T00:00:00.000Z";
     });
-  });
-
-  test("an expired or foreign task has no snapshot", async () => {
-    await serve(worker);
-    const kv = await client.kvm.open(TASKS_BUCKET);
-    expect(await readLive(kv, "worker", "no-such-task")).toBeUndefined();
-    expect(await readLive(kv, "worker", "no.*.token >")).toBeUndefined();
-    await kv.put("worker.junk", "no JSON");
-    await expect(readLive(kv, "worker", "junk")).rejects.toThrow(/A2A_TASKS: worker\.junk/);
+    const { differences } = compareLive(earlier, before, forged, redactor);
+    expect(differences.map(({ path }) => path)).toEqual(["status.timestamp"]);
   });
 });
 

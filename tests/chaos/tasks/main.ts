@@ -55,7 +55,8 @@ async function all(fault: Fault): Promise<void> {
   const broken = mine.filter((report) => report.broken.length > 0).length;
   if (broken > 0) isBroken = true;
   const took = mine.map(({ recoveredMs }) => recoveredMs).sort((a, b) => a - b);
-  const at = (share: number) => Math.round(took[Math.min(took.length - 1, Math.floor(share * took.length))] ?? 0);
+  const at = (share: number) =>
+    Math.round(took[Math.min(took.length - 1, Math.floor(share * took.length))] ?? 0);
   const overs = mine.flatMap(({ takenOverMs }) => takenOverMs ?? []).sort((a, b) => a - b);
   const over = overs.length > 0 ? `; taken over after at most ${overs.at(-1)} ms` : "";
   const events = mine.reduce((sum, report) => sum + report.events, 0);

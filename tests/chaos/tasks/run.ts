@@ -69,7 +69,13 @@ export class Lane {
   async run(fault: Fault): Promise<RunReport> {
     const agent = this.#random() < 0.75 ? "scribe" : "clerk";
     const chunks = 20 + this.#below(100);
-    const plan = { fault, agent, chunks, pauseMs: 2 + this.#below(6), after: 1 + this.#below(chunks - 1) };
+    const plan = {
+      fault,
+      agent,
+      chunks,
+      pauseMs: 2 + this.#below(6),
+      after: 1 + this.#below(chunks - 1),
+    };
     const client = await openMesh(this.#nats.url, "client", { outboxDir: this.#dir });
     try {
       return await this.#streamed(plan, client);
@@ -139,13 +145,20 @@ export class Lane {
     }
     const differs = logged.findIndex((event, at) => event !== seen[at]);
     if (differs >= 0 || logged.length !== seen.length) {
-      broken.push(`the client saw ${seen.length} events, the log has ${logged.length}; the first that differs is ${differs + 1}`);
+      broken.push(
+        `the client saw ${seen.length} events, the log has ${logged.length}; the first that differs is ${differs + 1}`,
+      );
     }
-    const task: Task = await transport.getTask({ tenant: "", id: taskId, historyLength: undefined });
+    const task: Task = await transport.getTask({
+      tenant: "",
+      id: taskId,
+      historyLength: undefined,
+    });
     const mayFail = fault === "kill" && agent === "clerk";
     const state = task.status?.state;
     const isAsPromised =
-      state === TaskState.TASK_STATE_COMPLETED || (mayFail && state === TaskState.TASK_STATE_FAILED);
+      state === TaskState.TASK_STATE_COMPLETED ||
+      (mayFail && state === TaskState.TASK_STATE_FAILED);
     if (!isAsPromised) broken.push(`the task ended in state ${state}`);
     const whole = Array.from({ length: chunks }, (_, index) => `${index + 1};`).join("");
     const text = textOf(task, "text");
@@ -173,7 +186,12 @@ export class Lane {
   }
 
   async #start(): Promise<void> {
-    const command = [process.execPath, join(import.meta.dir, "replica.ts"), this.#nats.url, this.#dir];
+    const command = [
+      process.execPath,
+      join(import.meta.dir, "replica.ts"),
+      this.#nats.url,
+      this.#dir,
+    ];
     this.#replicas.push(await startChild({ command, ready: /^ready$/, timeoutMs: 30_000 }));
   }
 

@@ -1,0 +1,50 @@
+/**
+ * An agent's card as a client of the gateway needs it: the gateway's addresses first, the agent's own
+ * after them, and what the gateway asks of a client (A2A 1.0 section 8.3).
+ */
+import { type AgentCard, AgentInterface, SecurityRequirement, SecurityScheme } from "@a2a-js/sdk";
+import { A2A_VERSION } from "../subjects.ts";
+import type { Edge } from "./edge.ts";
+
+/** The security scheme's name in a card; a skill's own requirements name it too. */
+export const BEARER_SCHEME = "bearer";
+export const LEGACY_VERSION = "0.3";
+
+export type CardEdge = Pick<Edge, "publicUrl" | "authenticate">;
+
+/** The card of the agent that is reached under `name`. */
+export function gatewayCard(name: string, card: AgentCard, edge: CardEdge): AgentCard {
+  const url = `${edge.publicUrl()}/agents/${name}`;
+  const ours = [
+    interfaceOf(url, "JSONRPC", A2A_VERSION),
+    interfaceOf(url, "HTTP+JSON", A2A_VERSION),
+    interfaceOf(url, "JSONRPC", LEGACY_VERSION),
+  ];
+  const known = { ...card, supportedInterfaces: [...ours, ...card.supportedInterfaces] };
+  if (!edge.authenticate) return known;
+  return {
+    ...known,
+    securitySchemes: { ...card.securitySchemes, [BEARER_SCHEME]: BEARER },
+    securityRequirements: [SecurityRequirement.fromJSON({ schemes: { [BEARER_SCHEME]: {} } })],
+  };
+}
+
+/** One line of `GET /agents`. */
+export function listed(name: string, card: AgentCard, edge: CardEdge) {
+  return {
+    name,
+    description: card.description,
+    version: card.version,
+    url: `${edge.publicUrl()}/agents/${name}`,
+    card: `${edge.publicUrl()}/agents/${name}/.well-known/agent-card.json`,
+    skills: card.skills.map(({ id, name: title, tags }) => ({ id, name: title, tags })),
+  };
+}
+
+const BEARER = SecurityScheme.fromJSON({
+  httpAuthSecurityScheme: { scheme: "Bearer", bearerFormat: "JWT" },
+});
+
+function interfaceOf(url: string, protocolBinding: string, protocolVersion: string) {
+  return AgentInterface.fromJSON({ url, protocolBinding, protocolVersion });
+}
