@@ -250,9 +250,10 @@ export class Mesh {
       stop: async () => {
         await served.stop();
         leaving.abort();
-        await announced;
+        await announced.ended;
       },
     };
+    await announced.first;
     this.#serving.push(serving);
     const server = this.nc.getServer();
     this.log.info("agent.serving", { agent: agent.name, server, version: this.serverVersion });

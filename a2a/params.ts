@@ -3,7 +3,7 @@
  * `true` of "false", and nothing of what it does not know. What passes here it reads as it was meant
  * (A2A 1.0 sections 5.5 to 5.7, and ProtoJSON). It changes nothing, and repeats no value in an error.
  */
-import { TaskState, taskStateToJSON } from "@a2a-js/sdk";
+import { TaskState } from "@a2a-js/sdk";
 import { RequestMalformedError } from "@a2a-js/sdk/errors";
 import type { Method } from "./subjects.ts";
 
@@ -21,24 +21,15 @@ type Check = (value: unknown) => string | undefined;
 
 const PARTS = ["text", "raw", "url", "data"] as const;
 const ROLES = ["ROLE_USER", "ROLE_AGENT"];
-const STATES = Array.from({ length: TaskState.TASK_STATE_AUTH_REQUIRED + 1 }, (_, number) =>
-  taskStateToJSON(number),
-);
+/** In the order of their numbers. */
+const STATES = Object.keys(TaskState).filter((name) => name.startsWith("TASK_STATE_"));
 
 const names = listOf(text, NAMES_MAX);
-const metadata: Check = (value) =>
-  isObject(value) ? faultOfJson(value, 1) : ": must be an object";
+const anyJson: Check = (value) => faultOfJson(value, 1);
+const metadata: Check = (value) => (isObject(value) ? anyJson(value) : ": must be an object");
 
 const part = message(
-  {
-    text,
-    raw,
-    url: text,
-    data: (value) => faultOfJson(value, 1),
-    metadata,
-    filename: text,
-    mediaType: text,
-  },
+  { text, raw, url: text, data: anyJson, metadata, filename: text, mediaType: text },
   [],
   (value) => {
     let contents = 0;

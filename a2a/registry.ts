@@ -7,7 +7,14 @@ import { AgentCard } from "@a2a-js/sdk";
 import type { KV, KvWatchEntry } from "@nats-io/kv";
 import type { QueuedIterator } from "@nats-io/nats-core";
 import { z } from "zod";
-import { type Clock, isSubjectToken, type Logger, limits, PetrelError } from "../core/mod.ts";
+import {
+  asPetrelError,
+  type Clock,
+  isSubjectToken,
+  type Logger,
+  limits,
+  PetrelError,
+} from "../core/mod.ts";
 
 export const CARDS_BUCKET = "A2A_CARDS";
 
@@ -158,21 +165,46 @@ export class Registry {
     return !seen || now - seen.atMs >= this.#ttlMs;
   }
 
-  /** Announces a replica until `signal` aborts, then withdraws it. Survives an absent server. */
-  async announce(replica: () => Registered, signal: AbortSignal): Promise<void> {
-    const { kv, clock, log } = this.#options;
-    const { agent, instance } = replica();
-    const key = `${agent}.${instance}`;
-    this.#announcing = true;
-    while (!signal.aborted) {
-      const current = replica();
-      const value = { ...current, card: AgentCard.toJSON(current.card) };
-      await kv.put(key, JSON.stringify(value)).catch((error: unknown) => {
-        log.warn("registry.heartbeat_failed", { error });
-      });
-      await clock.sleep(this.#ttlMs / 3, signal).catch(() => {});
+  /** Writes a replica's entry, once. It lasts for the TTL. Throws UNAVAILABLE. */
+  async register(replica: Registered): Promise<void> {
+    const value = { ...replica, card: AgentCard.toJSON(replica.card) };
+    try {
+      await this.#options.kv.put(keyOf(replica), JSON.stringify(value));
+    } catch (error) {
+      throw asPetrelError(error, "UNAVAILABLE", "the registry");
     }
-    await kv.delete(key).catch(() => {});
+  }
+
+  /** Removes a replica's entry. Throws UNAVAILABLE. */
+  async deregister(replica: Pick<Registered, "agent" | "instance">): Promise<void> {
+    await this.#options.kv.delete(keyOf(replica)).catch((error: unknown) => {
+      throw asPetrelError(error, "UNAVAILABLE", "the registry");
+    });
+  }
+
+  /**
+   * Keeps a replica's entry until `signal` aborts, then removes it. `first` resolves when it was written,
+   * or could not be: an absent server is survived.
+   */
+  announce(
+    replica: () => Registered,
+    signal: AbortSignal,
+  ): { readonly first: Promise<void>; readonly ended: Promise<void> } {
+    const { clock, log } = this.#options;
+    this.#announcing = true;
+    const write = () =>
+      this.register(replica()).catch((error: unknown) =>
+        log.warn("registry.heartbeat_failed", { error }),
+      );
+    const first = write();
+    const keep = async () => {
+      for (await first; !signal.aborted; await write()) {
+        await clock.sleep(this.#ttlMs / 3, signal).catch(() => {});
+        if (signal.aborted) break;
+      }
+      await this.deregister(replica()).catch(() => {});
+    };
+    return { first, ended: keep() };
   }
 
   /** Two heartbeats of our own did not come back. */
@@ -222,6 +254,10 @@ export class Registry {
       for (const oldest of this.#verified.keys().take(1)) this.#verified.delete(oldest);
     }
   }
+}
+
+function keyOf({ agent, instance }: Pick<Registered, "agent" | "instance">): string {
+  return `${agent}.${instance}`;
 }
 
 function compare(a: string, b: string): number {

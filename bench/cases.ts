@@ -3,6 +3,9 @@ import { benchBridge, benchNatsKafka, benchRecords } from "./bridge/case.ts";
 import { benchVerify } from "./bridge/verify.ts";
 import type { Figure } from "./figure.ts";
 import { benchLogs, benchLogsMany, benchLogsSlow } from "./logs/case.ts";
+import { benchCallers } from "./mesh/callers.ts";
+import { benchRegistry } from "./mesh/registry.ts";
+import { benchStream } from "./mesh/stream.ts";
 import { benchRpc } from "./rpc/case.ts";
 import type { BenchContext } from "./run.ts";
 import { benchStartup } from "./startup/case.ts";
@@ -18,8 +21,23 @@ export const CASES: readonly Case[] = [
   {
     name: "rpc",
     about:
-      "A2A SendMessage over NATS, audited (rpc-task: with a stored task); peer: NATS request-reply",
+      "A2A SendMessage over NATS, audited (rpc-task: a durable task); peer: NATS request-reply (rpc-http: the SDK's express server)",
     run: benchRpc,
+  },
+  {
+    name: "stream",
+    about: "2,000 and 4,000 chunks of a durable task, over NATS and over HTTP",
+    run: benchStream,
+  },
+  {
+    name: "registry",
+    about: "with 1,000 agents there: registering, being found by another process, finding",
+    run: benchRegistry,
+  },
+  {
+    name: "callers",
+    about: "1,000 callers of one replica for a minute: answers, refusals, memory afterwards",
+    run: benchCallers,
   },
   {
     name: "logs",

@@ -46,7 +46,10 @@ export function makeEchoAgent(clock: Clock): AgentDefinition {
 /** One turn: a message came in, and the task is told what becomes of it. */
 async function echo(turn: Turn, clock: Clock): Promise<TurnResult> {
   const wishes = Wishes.safeParse(turn.data ?? {});
-  if (!wishes.success) return { kind: "rejected", text: z.prettifyError(wishes.error) };
+  if (!wishes.success) {
+    const [issue] = wishes.error.issues;
+    return { kind: "rejected", text: `data.${issue?.path.join(".")}: ${issue?.message}` };
+  }
   const words = turn.text.split(/\s+/).filter(Boolean);
   if (words.length > WORDS_MAX) {
     return { kind: "rejected", text: `${words.length} words, at most ${WORDS_MAX}` };

@@ -1,5 +1,6 @@
 /**
- * `rpc` and `rpc-task`: A2A SendMessage over NATS with its audit on, beside plain NATS request-reply.
+ * `rpc` and `rpc-task`: A2A SendMessage over NATS with its audit on, beside plain NATS request-reply;
+ * `rpc-http`: the same durable task beside one of the SDK's express server, in memory, over HTTP.
  * `rpc-async` and `rpc-strict`: the same beside itself with its audit thrown away. Two processes and a
  * real nats-server, all fresh for each run. After a run every envelope must be in
  * the AUDIT stream, from both ends.
@@ -49,11 +50,13 @@ export async function benchRpc(context: BenchContext, load: Load = LOAD): Promis
     message: side("message"),
     strict: side("strict"),
     task: side("task"),
+    express: side("express"),
   };
-  const { raw, off, message, strict, task } = await runRounds("rpc", sides, context);
+  const { raw, off, message, strict, task, express } = await runRounds("rpc", sides, context);
   return [
     ...figuresOf("rpc", METRICS, message, raw),
     ...figuresOf("rpc-task", METRICS, task, raw),
+    ...figuresOf("rpc-http", METRICS, task, express),
     ...figuresOf("rpc-async", METRICS, message, off),
     ...figuresOf("rpc-strict", METRICS, strict, off),
   ];
@@ -65,8 +68,9 @@ export async function runSide(side: Side, load: Load, context: BenchContext): Pr
   await using nats = await startNats(context);
   const { url } = nats;
   await using server = startChild("rpc/server.ts", { side, url } satisfies ServerTask, signal);
-  await server.next(z.object({ ready: z.literal(true) }), START_TIMEOUT_MS);
-  const task: ClientTask = { side, url, load };
+  const ready = z.object({ ready: z.literal(true), url: z.string() });
+  const { url: reachedAt } = await server.next(ready, START_TIMEOUT_MS);
+  const task: ClientTask = { side, url: reachedAt, load };
   await using client = startChild("rpc/client.ts", task, signal);
   const atClient = await client.next(ClientAnswer, RUN_TIMEOUT_MS);
   server.release();
@@ -74,7 +78,7 @@ export async function runSide(side: Side, load: Load, context: BenchContext): Pr
   const { run } = atClient;
   const expected = workOf(load);
   checkWork(`rpc: ${side}`, run, expected);
-  if (side !== "raw" && side !== "off") {
+  if (side !== "raw" && side !== "off" && side !== "express") {
     await checkAudit(url, side, expected.answered, atClient.reported + atServer.reported, signal);
   }
   // Of both processes, the audit and its end included; nats-server's is not in it.

@@ -11,9 +11,9 @@ export const ServerAnswer = Reported.extend({ cpuMicros: z.number() });
 
 if (import.meta.main) {
   const { side, url } = readTask(ServerTask);
-  const stop = await serve(side, url);
+  const { stop, url: reachedAt } = await serve(side, url);
   const before = process.cpuUsage();
-  answer({ ready: true });
+  answer({ ready: true, url: reachedAt });
   await untilReleased();
   const reported = await stop();
   const { user, system } = process.cpuUsage(before);

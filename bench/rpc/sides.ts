@@ -1,18 +1,20 @@
-/** The ways to have a text echoed over NATS, each with its server's and its client's half. */
+/** The ways to have a text echoed, each with its server's and its client's half. */
 import { type Message, SendMessageRequest, type Task } from "@a2a-js/sdk";
 import { connect } from "nats";
 import { z } from "zod";
 import { type AgentDefinition, Mesh } from "../../a2a/mod.ts";
 import { makeLogger, newId, PetrelError } from "../../core/mod.ts";
+import { openExpress, serveExpress } from "./express.ts";
 import type { Echo } from "./load.ts";
 
-export const Side = z.enum(["raw", "off", "message", "strict", "task"]);
+export const Side = z.enum(["raw", "off", "message", "strict", "task", "express"]);
 /**
  * Plain request-reply; SendMessage answered by a message, its audit thrown away, as users run it (async),
- * and strict; SendMessage answered by a stored task.
+ * and strict; SendMessage answered by a durable task; by a task of the SDK's own server over HTTP, which
+ * keeps it in memory.
  */
 export type Side = z.infer<typeof Side>;
-type AgentSide = Exclude<Side, "raw">;
+type AgentSide = Exclude<Side, "raw" | "express">;
 
 /** What a process reported to the audit, once all of it is stored. */
 export const Reported = z.object({ reported: z.number() });
@@ -25,11 +27,19 @@ const DRAIN_TIMEOUT_MS = 60_000;
 /** Resolves when everything it reported is stored, and its connection is closed. */
 export type Stop = () => Promise<Reported>;
 
-export function serve(side: Side, url: string): Promise<Stop> {
-  return side === "raw" ? serveRaw(url) : serveAgent(side, url);
+/** A side's server, and where it is reached: where NATS is, unless it listens itself. */
+export interface Served {
+  readonly stop: Stop;
+  readonly url: string;
+}
+
+export async function serve(side: Side, url: string): Promise<Served> {
+  if (side === "express") return serveExpress();
+  return { url, stop: side === "raw" ? await serveRaw(url) : await serveAgent(side, url) };
 }
 
 export function openEcho(side: Side, url: string): Promise<{ echo: Echo; stop: Stop }> {
+  if (side === "express") return openExpress(url);
   return side === "raw" ? openRaw(url) : openAgent(side, url);
 }
 
@@ -111,7 +121,7 @@ async function stopMesh(mesh: Mesh): Promise<Reported> {
   return { reported };
 }
 
-function requestOf(text: string): SendMessageRequest {
+export function requestOf(text: string): SendMessageRequest {
   return SendMessageRequest.fromJSON({
     message: { messageId: newId(), role: "ROLE_USER", parts: [{ text }] },
   });
@@ -120,7 +130,7 @@ function requestOf(text: string): SendMessageRequest {
 const EchoData = z.object({ text: z.string() });
 
 /** The echo in an answer: the message's text, or the text in the task's artifact. */
-function textOf(answer: Message | Task): string {
+export function textOf(answer: Message | Task): string {
   const parts = "parts" in answer ? answer.parts : answer.artifacts[0]?.parts;
   const content = parts?.[0]?.content;
   if (content?.$case === "text") return content.value;

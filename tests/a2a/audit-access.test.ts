@@ -225,8 +225,7 @@ test.each([
 
     // Agents may join all the same; with a share of its own, the audit takes no room from their tasks.
     const late = await openMesh(nats.url, "late", login("agents"));
-    const kv = await late.kvm.open("A2A_TASKS");
-    const write = kv.put("late.task", "{}");
+    const write = late.js.publish("a2a.v1.task.late.client.t1", "{}");
     if (config === SMALL_ACCOUNT) await write;
     else await expect(write).rejects.toMatchObject({ code });
     await Promise.all([access.close(), late.close()]);

@@ -5,18 +5,17 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { jetstream } from "@nats-io/jetstream";
-import { Kvm } from "@nats-io/kv";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { connect } from "nats";
 import { isStored } from "../../a2a/audit/require.ts";
 import { auditStream } from "../../a2a/audit/stream.ts";
 import { AUDIT_STREAM, AuditAccess, Mesh } from "../../a2a/mod.ts";
-import { limits, messageOf, silentLogger } from "../../core/mod.ts";
+import { messageOf, silentLogger } from "../../core/mod.ts";
+import { makeMeshStorage } from "../support/mesh-storage.ts";
 import { type NatsServer, productionAccounts, startNats, TWO_ACCOUNTS } from "../support/nats.ts";
 import { openMesh } from "./echo.ts";
 
 const RETENTION_DAYS = 30;
-const CARDS = { ttl: limits.CARD_TTL_MS, history: 1 };
 
 const oldServer = process.env.PETREL_TEST_NATS_OLD;
 if (oldServer === undefined) {
@@ -42,12 +41,10 @@ function bridgeAt(nats: NatsServer, account = { user: "bridge", password: "bridg
   });
 }
 
-/** The buckets an administrator makes once. */
-async function makeBuckets(nats: NatsServer, user = "admin"): Promise<void> {
-  const nc = await loginTo(nats, user);
-  const kvm = new Kvm(jetstream(nc));
-  await kvm.create("A2A_TASKS", { history: 1 });
-  await kvm.create("A2A_CARDS", CARDS);
+/** What an administrator makes once. */
+async function makeStorage(nats: NatsServer): Promise<void> {
+  const nc = await loginTo(nats, "admin");
+  await makeMeshStorage(nc);
   await nc.close();
 }
 
@@ -60,7 +57,7 @@ describe.each(SERVERS)("the audit in its own account, on %s", (_name, path) => {
   beforeAll(async () => {
     const program = path === undefined ? {} : { program: { path, version: versionOf(path) } };
     nats = await startNats({ ...(await productionAccounts()), ...program });
-    await makeBuckets(nats);
+    await makeStorage(nats);
     bridge = await bridgeAt(nats);
     splunk = await loginTo(nats, "splunk");
     admin = await loginTo(nats, "admin");

@@ -1,11 +1,17 @@
-/** A task's state at any moment, from the audit alone: every change is reported, numbered, before it is told. */
+/** A task's state at any moment, from the audit alone: every change is reported, numbered, once it is stored. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { CancelTaskRequest, GetTaskRequest, StreamResponse, Task, TaskState } from "@a2a-js/sdk";
-import { AUDIT_STREAM, type AuditRecord, type Mesh, unpackRecords } from "../../a2a/mod.ts";
-import { TASKS_BUCKET, TaskStore } from "../../a2a/tasks/store.ts";
+import {
+  AUDIT_STREAM,
+  type AuditRecord,
+  findTask,
+  type Mesh,
+  unpackRecords,
+} from "../../a2a/mod.ts";
 import { type NatsServer, startNats } from "../support/nats.ts";
 import { until } from "../support/until.ts";
 import { openMesh, request, worker } from "./echo.ts";
+import { callContext, replicaOf } from "./replica.ts";
 
 let nats: NatsServer;
 let host: Mesh;
@@ -70,6 +76,13 @@ test.each([
     for (const event of events)
       expect(event).toMatchObject({ side: "agent", caller: "client", agent: "worker" });
     expect(fold(events)).toEqual(Task.toJSON(task));
+    // The log and the audit have the same events under the same numbers.
+    const found = await findTask({ js: client.js, agent: "worker", taskId: id });
+    expect(found?.lastEvent).toBe(count);
+    for (const [at] of events.entries()) {
+      const then = found?.at(at + 1);
+      expect(fold(events.slice(0, at + 1))).toEqual(then && Task.toJSON(then));
+    }
   },
 );
 
@@ -85,21 +98,36 @@ test("a cancelled task ends once; what its turn says afterwards is nobody's", as
   expect(fold(events)).toEqual(Task.toJSON(task));
 });
 
-test("the end that another replica gives a task whose own is gone bears the number 0", async () => {
-  const started = await client
-    .transport("worker")
-    .sendMessage(request({}, { returnImmediately: true }));
-  const orphan = { ...(started as Task), id: "orphan-1", artifacts: [] };
-  orphan.status = { state: TaskState.TASK_STATE_WORKING, message: undefined, timestamp: undefined };
-  const kv = await client.kvm.open(TASKS_BUCKET);
-  await new TaskStore(kv, "worker", "gone").create(orphan, "client");
-  const cancelled = await client
-    .transport("worker")
-    .cancelTask(CancelTaskRequest.fromJSON({ id: orphan.id }));
+test("the end that another replica gives a task whose own is gone bears the next number", async () => {
+  const gone = await replicaOf(client, worker, { instance: "gone" });
+  const plan = request({ steps: 2, hang: true }, { returnImmediately: true });
+  const { id } = (await gone.handler.sendMessage(plan, callContext())) as Task;
+  await until("its steps", () => gone.reported.length === 3);
+  const cancelled = await client.transport("worker").cancelTask(CancelTaskRequest.fromJSON({ id }));
   expect(cancelled.status?.state).toBe(TaskState.TASK_STATE_CANCELED);
-  const [event, ...more] = await eventsOf(orphan.id);
+  const [event, ...more] = await eventsOf(id);
   expect(more).toEqual([]);
-  expect(event).toMatchObject({ id: "orphan-1.e0", method: "CancelTask" });
+  expect(event).toMatchObject({ id: `${id}.e4`, method: "CancelTask", caller: "client" });
   const { payload } = StreamResponse.fromJSON(JSON.parse(event?.body ?? ""));
-  expect(payload?.value).toMatchObject({ taskId: "orphan-1", status: cancelled.status });
+  expect(payload?.value).toMatchObject({ taskId: id, status: cancelled.status });
+  expect(gone.reported).toEqual([`${id}.e1`, `${id}.e2`, `${id}.e3`]);
+  await gone.runner.shutdown();
+  const found = await findTask({ js: client.js, agent: "worker", taskId: id });
+  expect(found).toMatchObject({ lastEvent: 4, instance: host.instance, task: cancelled });
+});
+
+test("a task whose replica died is ended by another, under the next number", async () => {
+  const gone = await replicaOf(client, worker, { instance: "gone-2" });
+  const plan = request({ steps: 1, hang: true }, { returnImmediately: true });
+  const { id } = (await gone.handler.sendMessage(plan, callContext())) as Task;
+  const ended = async () =>
+    (await client.transport("worker").getTask(GetTaskRequest.fromJSON({ id }))).status?.state ===
+    TaskState.TASK_STATE_FAILED;
+  await until("its end", ended);
+  const events = await eventsOf(id);
+  expect(events.map((event) => event.id)).toEqual([`${id}.e3`]);
+  // It is reported as part of the call that began the task.
+  expect(events[0]).toMatchObject({ method: "SendMessage", caller: "client", agent: "worker" });
+  await gone.runner.shutdown();
+  expect((await eventsOf(id)).length).toBe(1);
 });

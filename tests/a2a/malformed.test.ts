@@ -144,10 +144,19 @@ test("junk on every other subject and key changes nothing", async () => {
     (await mesh.nc.request("a2a.v1.card.worker", junk, { timeout: 5_000 })).json(),
   ).toHaveProperty("name", "worker");
   await mesh.js.publish("audit.stranger.x", junk);
+  // A hint that is none: the log decides, and there is none.
   const tasks = await mesh.kvm.open("A2A_TASKS");
-  await tasks.put("worker.broken", junk);
+  for (const key of ["worker.broken", "worker.stranger.broken", "worker.a.b.c"])
+    await tasks.put(key, junk);
   expect((await ask("worker", "GetTask", rpc("GetTask", { id: "broken" }))).error?.code).toBe(
-    -32603,
+    -32001,
   );
+  // A log that is none: whoever asks for the task is told so.
+  await mesh.js.publish("a2a.v1.task.worker.stranger.broken", junk);
+  for (const method of ["GetTask", "CancelTask", "SubscribeToTask"]) {
+    const { error } = await ask("worker", method, rpc(method, { id: "broken" }));
+    expect(error).toMatchObject({ code: -32603, message: expect.stringContaining("broken at ") });
+  }
   expect(await mesh.transport("echo").sendMessage(request({}))).toHaveProperty("messageId");
+  expect(await mesh.transport("worker").sendMessage(request({}))).toHaveProperty("status");
 });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { GetTaskRequest, type Task, TaskState } from "@a2a-js/sdk";
+import { GetTaskRequest, ListTasksRequest, type Task, TaskState } from "@a2a-js/sdk";
 import { UnsupportedOperationError } from "@a2a-js/sdk/errors";
 import { callParameters, type Mesh } from "../../a2a/mod.ts";
 import { newTrace, PetrelError } from "../../core/mod.ts";
@@ -90,8 +90,30 @@ describe("unary calls", () => {
     await Promise.all(running.map(({ id }) => transport.cancelTask({ ...cancelled, id })));
   });
 
+  test("ListTasks gives a caller its own tasks, newest first, page by page; another caller none", async () => {
+    const transport = client.transport("worker");
+    const sent: string[] = [];
+    for (let n = 1; n <= 3; n++) {
+      const task = (await transport.sendMessage(request({ steps: n }))) as Task;
+      sent.unshift(task.id);
+    }
+    const ask = (params: object) => transport.listTasks(ListTasksRequest.fromJSON(params));
+    const whole = await ask({ includeArtifacts: true });
+    expect(whole.tasks.slice(0, 3).map(({ id }) => id)).toEqual(sent);
+    expect(whole.tasks[0]?.artifacts).toHaveLength(1);
+    const first = await ask({ pageSize: 2 });
+    expect(first.tasks.map(({ id }) => id)).toEqual(sent.slice(0, 2));
+    expect(first.tasks[0]?.artifacts).toEqual([]);
+    expect(first).toMatchObject({ pageSize: 2, totalSize: whole.totalSize });
+    const second = await ask({ pageSize: 2, pageToken: first.nextPageToken });
+    expect(second.tasks[0]?.id).toBe(sent[2]);
+    const none = await other.transport("worker").listTasks(ListTasksRequest.fromJSON({}));
+    expect(none).toMatchObject({ tasks: [], totalSize: 0, nextPageToken: "" });
+    await expect(ask({ pageSize: 101 })).rejects.toThrow(/pageSize/);
+  });
+
   test("an operation that is not served answers UnsupportedOperation", async () => {
-    const call = client.transport("worker").listTasks({} as never);
+    const call = client.transport("worker").getExtendedAgentCard({ tenant: "" });
     await expect(call).rejects.toBeInstanceOf(UnsupportedOperationError);
   });
 });

@@ -114,9 +114,9 @@ test("a slow echo is cancelled while it waits for its next word", async () => {
 });
 
 test.each([
-  [{ everyMs: -1 }, "everyMs"],
-  [{ everyMs: "soon" }, "everyMs"],
-  [{ everyMs: 1e9 }, "everyMs"],
+  [{ everyMs: -1 }, "data.everyMs: "],
+  [{ everyMs: "soon" }, "data.everyMs: "],
+  [{ everyMs: 1e9 }, "data.everyMs: "],
   ["now", "expected object"],
 ])("a wish that cannot be is rejected by its name: %j", async (data, named) => {
   const task = await send(saying("x", { data }));

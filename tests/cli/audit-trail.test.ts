@@ -3,8 +3,9 @@ import { afterAll, describe, expect } from "bun:test";
 import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { StoredMsg } from "@nats-io/jetstream";
 import { Kafka, logLevel } from "kafkajs";
-import type { Mesh } from "../../a2a/mod.ts";
+import { findTask, type Mesh } from "../../a2a/mod.ts";
 import { generateKey, newKeyring, saveKey } from "../../bridge/mod.ts";
 import { serveBridge } from "../../cli/bridge.ts";
 import { parseConfig, silentLogger } from "../../core/mod.ts";
@@ -213,18 +214,28 @@ describe("replay", () => {
   });
 
   test("a live task that says something else, and one that expired", async () => {
-    const kv = await client.kvm.open("A2A_TASKS");
-    const key = `worker.${second()}`;
-    const stored = (await kv.get(key))?.json<{ task: { artifacts: { name: string }[] } }>();
-    for (const artifact of stored?.task.artifacts ?? []) artifact.name = "forged";
-    await kv.put(key, JSON.stringify(stored));
+    const { streams } = client.jsm;
+    const filter = `a2a.v1.task.worker.client.${second()}`;
+    const records: StoredMsg[] = [];
+    const { state } = await streams.info("A2A_TASK_LOG");
+    for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+      const record = await streams.getMessage("A2A_TASK_LOG", { seq });
+      if (record?.subject === filter) records.push(record);
+    }
+    await streams.purge("A2A_TASK_LOG", { filter });
+    for (const { data, header } of records) {
+      header.delete("Nats-Expected-Last-Subject-Sequence");
+      const text = Buffer.from(data).toString();
+      const forged = text.replaceAll('"name":"result"', '"name":"forged"');
+      await client.js.publish(filter, forged, { headers: header });
+    }
     const changed = await petrel("replay", "--task", second(), "--diff-live");
     expect([changed.code, changed.out]).toEqual([
       1,
       expect.stringMatching(/differs .* in 1 place\n/),
     ]);
-    expect(changed.out).toMatch(/artifacts\[0\]\.name +log "result" +live "forged"/);
-    await kv.delete(key);
+    expect(changed.out).toMatch(/artifacts\[0\]\.name +audit "result" +live "forged"/);
+    await streams.purge("A2A_TASK_LOG", { filter });
     const expired = await petrel("replay", "--task", second(), "--diff-live");
     expect([expired.code, expired.out]).toEqual([4, expect.stringContaining("no live task")]);
   });
@@ -380,3 +391,26 @@ test("a record beyond the ledger's end that no batch wrote is named", async () =
   const { code, out } = await verify();
   expect([code, out]).toEqual([1, expect.stringContaining("1 records claim leaves beyond")]);
 }, 30_000);
+
+test("a task that has not ended is compared after the last event that both have", async () => {
+  const { servers } = (
+    JSON.parse(await readFile(config, "utf8")) as { nats: { servers: string[] } }
+  ).nats;
+  const host = await openMesh(servers[0] ?? "", "worker");
+  await host.serve(worker);
+  const plan = request({ steps: 2, hang: true }, { returnImmediately: true });
+  const task = await client.transport("worker").sendMessage(plan);
+  if (!("status" in task)) throw new Error("the worker answers with a task");
+  const { id } = task;
+  const wanted = { js: client.js, agent: "worker", taskId: id };
+  await until("its steps", async () => (await findTask(wanted))?.lastEvent === 3);
+  await host.outbox.drain(5_000);
+  const { code, out } = await petrel("replay", "--task", id, "--from-jetstream", "--diff-live");
+  expect([code, out]).toEqual([
+    0,
+    expect.stringMatching(
+      /the same as the live task \(working, .*\), which has not ended: both after event 3\n/,
+    ),
+  ]);
+  await host.close();
+});

@@ -26,7 +26,7 @@ import {
 } from "../../a2a/mod.ts";
 import { REQUEST_SCHEMA, SreAgent } from "../../agents/mod.ts";
 import { makeLogger, newTrace } from "../../core/mod.ts";
-import { echo, openMesh, request, worker } from "../a2a/echo.ts";
+import { echo, openMesh, request } from "../a2a/echo.ts";
 import { evidenceAgent, investigationsOf, WINDOW } from "../agents/sre-fixtures.ts";
 import { finding, MINUTE_MS, report, windowAt } from "../agents/verdict-fixtures.ts";
 import { makeMeshStorage } from "../support/mesh-storage.ts";
@@ -34,6 +34,7 @@ import { type NatsServer, productionAccounts, startNats } from "../support/nats.
 import { type Child, startChild } from "../support/process.ts";
 import { programForTests, testRuntime } from "../support/runtime.ts";
 import { until } from "../support/until.ts";
+import { skillOf, workerAs } from "./permitted.ts";
 
 const RETENTION_DAYS = 30;
 const NATS_CONF = join(import.meta.dir, "../../deploy/nats/petrel.conf");
@@ -91,15 +92,27 @@ const hanging = (transport: NatsTransport) =>
     request({ steps: 1, hang: true }, { returnImmediately: true }),
   ) as Promise<Task>;
 
-/** Every state that a subscriber sees, to the end of the stream. */
-async function statesOf(transport: NatsTransport, id: string): Promise<TaskState[]> {
-  const states: TaskState[] = [];
-  for await (const { payload } of transport.resubscribeTask(
-    SubscribeToTaskRequest.fromJSON({ id }),
-  ))
-    if (payload?.$case === "task" || payload?.$case === "statusUpdate")
-      states.push(payload.value.status?.state ?? TaskState.UNRECOGNIZED);
-  return states;
+interface Watched {
+  /** Resolves when there was a first state. */
+  readonly begun: Promise<unknown>;
+  /** Every state that a subscriber sees, to the end of the stream. */
+  readonly states: Promise<TaskState[]>;
+}
+
+function watch(transport: NatsTransport, id: string): Watched {
+  const { promise: begun, resolve } = Promise.withResolvers<unknown>();
+  const read = async () => {
+    const states: TaskState[] = [];
+    const request = SubscribeToTaskRequest.fromJSON({ id });
+    for await (const { payload } of transport.resubscribeTask(request)) {
+      if (payload?.$case === "task" || payload?.$case === "statusUpdate")
+        states.push(payload.value.status?.state ?? TaskState.UNRECOGNIZED);
+      resolve(undefined);
+    }
+    return states;
+  };
+  const states = read().finally(() => resolve(undefined));
+  return { begun, states };
 }
 
 test.each([
@@ -110,8 +123,9 @@ test.each([
   "tasks of two replicas of %s, for %s: sent, streamed, listed, watched, cancelled",
   async (name, caller) => {
     const replicas = [await openAs(name), await openAs(name)];
-    for (const replica of replicas) await replica.serve({ ...worker, name });
-    const transport = (await openAs(caller)).transport(name);
+    for (const replica of replicas) await replica.serve(workerAs(name));
+    const asking = await openAs(caller);
+    const transport = asking.transport(name);
     const done = await transport.sendMessage(request({ steps: 2 }));
     expect(done).toMatchObject({ status: { state: TaskState.TASK_STATE_COMPLETED } });
     const kinds: string[] = [];
@@ -119,10 +133,14 @@ test.each([
       kinds.push(event.payload?.$case ?? "?");
     expect(kinds.at(-1)).toBe("statusUpdate");
 
+    const bySkill = await asking.skill(skillOf(name)).sendMessage(request({ steps: 1 }));
+    expect(bySkill).toMatchObject({ status: { state: TaskState.TASK_STATE_COMPLETED } });
+
     const tasks = await Promise.all(
       Array.from({ length: HANGING_TASKS }, () => hanging(transport)),
     );
-    const watched = tasks.map(({ id }) => statesOf(transport, id));
+    const watched = tasks.map(({ id }) => watch(transport, id));
+    await Promise.all(watched.map(({ begun }) => begun));
     const listed = await transport.listTasks(ListTasksRequest.fromJSON({ pageSize: 100 }));
     const ids = new Set(listed.tasks.map(({ id }) => id));
     for (const { id } of tasks) {
@@ -132,7 +150,7 @@ test.each([
       const cancelled = await transport.cancelTask(CancelTaskRequest.fromJSON({ id }));
       expect(cancelled.status?.state).toBe(TaskState.TASK_STATE_CANCELED);
     }
-    for (const states of await Promise.all(watched))
+    for (const states of await Promise.all(watched.map((each) => each.states)))
       expect([states[0], states.at(-1)]).toEqual([
         TaskState.TASK_STATE_WORKING,
         TaskState.TASK_STATE_CANCELED,
@@ -150,10 +168,11 @@ test("a replica is killed: another ends its tasks, and who watches sees the end"
   const transport = (await openAs("cli")).transport(name);
   const tasks = await Promise.all(Array.from({ length: 3 }, () => hanging(transport)));
   const survivor = await openAs(name);
-  await survivor.serve({ ...worker, name });
-  const watched = tasks.map(({ id }) => statesOf(transport, id));
+  await survivor.serve(workerAs(name));
+  const watched = tasks.map(({ id }) => watch(transport, id));
+  await Promise.all(watched.map(({ begun }) => begun));
   await child.kill9();
-  for (const states of await Promise.all(watched))
+  for (const states of await Promise.all(watched.map((each) => each.states)))
     expect(states.at(-1)).toBe(TaskState.TASK_STATE_FAILED);
   for (const { id } of tasks) {
     const task = await transport.getTask(GetTaskRequest.fromJSON({ id }));
@@ -166,15 +185,15 @@ test("a replica is killed: another ends its tasks, and who watches sees the end"
 test("a stream of more frames than an answer has elsewhere is whole", async () => {
   const splunk = await openAs("splunk");
   const steps = 6_000;
-  await splunk.serve({
-    ...worker,
-    name: "splunk",
-    run: async (turn) => {
-      for (let step = 1; step <= steps; step++)
-        await turn.chunk("log", textPart(`${step}`), { last: step === steps });
-      return { kind: "completed", text: "done" };
-    },
-  });
+  await splunk.serve(
+    workerAs("splunk", {
+      run: async (turn) => {
+        for (let step = 1; step <= steps; step++)
+          await turn.chunk("log", textPart(`${step}`), { last: step === steps });
+        return { kind: "completed", text: "done" };
+      },
+    }),
+  );
   const transport = (await openAs("sre")).transport("splunk");
   const serviceParameters = callParameters({ timeoutMs: 60_000, trace: newTrace() });
   let chunks = 0;
@@ -188,14 +207,14 @@ test("a stream of more frames than an answer has elsewhere is whole", async () =
 test("a large artifact goes to the object store, and comes back as it was", async () => {
   const splunk = await openAs("splunk");
   const text = "0123456789".repeat(60_000);
-  await splunk.serve({
-    ...worker,
-    name: "splunk",
-    run: async (turn) => {
-      await turn.attach("log", [textPart(text)]);
-      return { kind: "completed", text: "done" };
-    },
-  });
+  await splunk.serve(
+    workerAs("splunk", {
+      run: async (turn) => {
+        await turn.attach("log", [textPart(text)]);
+        return { kind: "completed", text: "done" };
+      },
+    }),
+  );
   const task = await (await openAs("cli")).transport("splunk").sendMessage(request({}));
   if (!("status" in task)) throw new Error("the agent answers with a task");
   const part = task.artifacts[0]?.parts[0];
@@ -211,7 +230,8 @@ test("an investigation that ends in an incident, and one that ends quiet", async
   const kv = await investigationsOf(splunk);
   let windows = 0;
   const look = async () => report(windows++ === 0 ? [finding()] : []);
-  await splunk.serve(evidenceAgent(kv, splunk, look));
+  const { skills } = workerAs("splunk");
+  await splunk.serve({ ...evidenceAgent(kv, splunk, look), skills });
   const mesh = await openAs("sre");
   const sre = new SreAgent({
     mesh,
@@ -250,7 +270,7 @@ test.each(["splunk", "metrics"])("%s writes a reply once, and knows a second one
 });
 
 test("the registry, the cards and the micro services are seen by a person", async () => {
-  await (await openAs("metrics")).serve({ ...echo, name: "metrics" });
+  await (await openAs("metrics")).serve(workerAs("metrics"));
   const cli = await openAs("cli");
   await until("three agents in the registry", () => {
     const agents = new Set(cli.registry.list().map(({ agent }) => agent));
@@ -286,7 +306,7 @@ test("every reporter's packs are in the AUDIT account, in order, for the bridge 
 
 test("an inspector reads every task; a person who may only ask reads none", async () => {
   const splunk = await openAs("splunk");
-  await splunk.serve({ ...worker, name: "splunk" });
+  await splunk.serve(workerAs("splunk"));
   const cli = await openAs("cli");
   const task = await cli.transport("splunk").sendMessage(request({ steps: 1 }));
   if (!("status" in task)) throw new Error("the worker answers with a task");
@@ -350,7 +370,7 @@ test("leases, snapshots and bodies of the bridge", async () => {
 
 test("a plain message agent answers whoever asks, and only them", async () => {
   const mesh = await openAs("splunk");
-  const serving = await mesh.serve({ ...echo, name: "splunk" });
+  const serving = await mesh.serve(workerAs("splunk", { messageOnly: true, run: echo.run }));
   const cli = await openAs("cli");
   mesh.nc.publish("a2a.v1.reply.cli.guess", "forged");
   await mesh.nc.flush();

@@ -97,6 +97,8 @@ const WRITES: readonly string[] = [
   "$KV.A2A_PUSH.sre.cli.t1.c1",
   "$KV.A2A_EXTERNAL.partner",
   "a2a.v1.ctl.sre.i1",
+  "a2a.v1.rpc.sre.splunk.SendMessage",
+  "a2a.v1.skill.investigate.splunk.SendMessage",
   ...[LOG, "KV_A2A_TASKS", "KV_A2A_PUSH", "OBJ_A2A_ARTIFACTS"].flatMap((stream) =>
     ["PURGE", "DELETE", "UPDATE", "CREATE", "MSG.DELETE"].map(
       (verb) => `$JS.API.STREAM.${verb}.${stream}`,
@@ -119,14 +121,12 @@ describe("another agent", () => {
     expect(await outcomeOf(await as("splunk"), subject)).toContain("Permissions Violation");
   });
 
-  test.each(["a2a.v1.task.>", THEIRS, "$KV.A2A_TASKS.>", "$KV.A2A_PUSH.>", "$O.>"])(
-    "does not listen on %s",
-    async (subject) => {
-      const { promise, resolve } = Promise.withResolvers<unknown>();
-      (await as("splunk")).subscribe(subject, { callback: (error) => resolve(error) });
-      expect(messageOf(await promise)).toContain("Permissions Violation for Subscription");
-    },
-  );
+  const HEARD = ["a2a.v1.task.>", THEIRS, "a2a.v1.skill.investigate.*.*", "$KV.A2A_TASKS.>"];
+  test.each([...HEARD, "$KV.A2A_PUSH.>", "$O.>"])("does not listen on %s", async (subject) => {
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    (await as("splunk")).subscribe(subject, { callback: (error) => resolve(error) });
+    expect(messageOf(await promise)).toContain("Permissions Violation for Subscription");
+  });
 });
 
 test.each([

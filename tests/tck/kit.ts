@@ -57,7 +57,7 @@ export async function runKit(
     url: string;
     transport: Transport;
     level: Level;
-    /** Message ids as the kit makes them; else new ones for every test (fresh_ids.py says why). */
+    /** Message ids as the kit makes them; else each message has its own (fresh_ids.py says why). */
     plain: boolean;
     args: readonly string[];
   },
