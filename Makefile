@@ -2,7 +2,7 @@
 
 BUN := .tools/bin/bun
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format binary bench eval tools clean kafka demo-kafka tck chaos-audit
+.PHONY: help demo test lint format binary bench eval tools clean kafka demo-kafka tck chaos-audit chaos-tasks
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ bench: ## what it costs: throughput, latency, memory (ARGS="bridge verify --roun
 chaos-audit: ## the audit's promises under kill -9 (ARGS="--seed 1 --bridges 2"); needs Java 17
 	@deploy/bootstrap.sh nats-server kafka
 	@$(BUN) tests/chaos/main.ts $(ARGS)
+
+chaos-tasks: ## the promises of durable tasks under faults (ARGS="--seed 1 --runs 200")
+	@deploy/bootstrap.sh nats-server
+	@$(BUN) tests/chaos/tasks/main.ts $(ARGS)
 
 kafka: ## a Kafka broker on 127.0.0.1:9092 (PORT=...), until Ctrl-C; needs Java 17
 	@deploy/bootstrap.sh

@@ -6,8 +6,13 @@ import { readFile } from "node:fs/promises";
 import type { AgentCard } from "@a2a-js/sdk";
 import { type Authenticate, type JwtKeys, jwtAuthenticator, makeGateway } from "../a2a/http/mod.ts";
 import type { Mesh } from "../a2a/mod.ts";
-import type { Gateway as GatewayConfig } from "../core/config-gateway.ts";
-import { type Logger, limits, messageOf, PetrelError } from "../core/mod.ts";
+import {
+  type Gateway as GatewayConfig,
+  type Logger,
+  limits,
+  messageOf,
+  PetrelError,
+} from "../core/mod.ts";
 
 /** What a request may have at most: an envelope, and room to say that it was too large. */
 const BODY_BYTES_MAX = limits.ENVELOPE_BYTES_MAX + 64 * 1024;

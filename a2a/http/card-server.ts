@@ -14,8 +14,6 @@ const CARDS_MAX = 2_000;
 export interface CardServerOptions extends CardEdge {
   readonly clock: Clock;
   readonly cards: (name: string) => AgentCard | undefined;
-  /** Adds a signature (section 8.4). */
-  readonly sign?: ((card: AgentCard) => Promise<AgentCard>) | undefined;
   /** How long a client may keep a card, in seconds. */
   readonly maxAgeS: number;
 }
@@ -60,7 +58,7 @@ export class CardServer {
     const old = this.#ready.get(key);
     if (old?.sha256 === sha256) return old;
     // A signature covers the form of 1.0; a client of 0.3 could not check it.
-    const signed = sign && !isLegacy ? await sign({ ...ours, signatures: [] }) : ours;
+    const signed = sign && !isLegacy ? await sign(ours) : ours;
     const json = isLegacy ? await legacyCardOf(signed) : AgentCard.toJSON(signed);
     const body = JSON.stringify(json);
     const made = { sha256, body, etag: `"${sha256Of(body)}"`, sinceMs: clock.nowMs() };

@@ -10,9 +10,19 @@ import type { Edge } from "./edge.ts";
 export const BEARER_SCHEME = "bearer";
 export const LEGACY_VERSION = "0.3";
 
-export type CardEdge = Pick<Edge, "publicUrl" | "authenticate">;
+export type CardEdge = Pick<Edge, "publicUrl" | "authenticate" | "sign">;
 
-/** The card of the agent that is reached under `name`. */
+/** As {@link gatewayCard}, and signed where the gateway signs (section 8.4). */
+export async function signedCard(
+  name: string,
+  card: AgentCard,
+  edge: CardEdge,
+): Promise<AgentCard> {
+  const ours = gatewayCard(name, card, edge);
+  return edge.sign ? edge.sign(ours) : ours;
+}
+
+/** The card of the agent that is reached under `name`. What the agent signed was another one. */
 export function gatewayCard(name: string, card: AgentCard, edge: CardEdge): AgentCard {
   const url = `${edge.publicUrl()}/agents/${name}`;
   const ours = [
@@ -20,7 +30,8 @@ export function gatewayCard(name: string, card: AgentCard, edge: CardEdge): Agen
     interfaceOf(url, "HTTP+JSON", A2A_VERSION),
     interfaceOf(url, "JSONRPC", LEGACY_VERSION),
   ];
-  const known = { ...card, supportedInterfaces: [...ours, ...card.supportedInterfaces] };
+  const supportedInterfaces = [...ours, ...card.supportedInterfaces];
+  const known = { ...card, supportedInterfaces, signatures: [] };
   if (!edge.authenticate) return known;
   return {
     ...known,

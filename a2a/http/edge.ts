@@ -17,6 +17,8 @@ export interface Edge {
   readonly clock: Clock;
   readonly log: Logger;
   readonly cards: (name: string) => AgentCard | undefined;
+  /** Signs a card of ours. */
+  readonly sign: ((card: AgentCard) => Promise<AgentCard>) | undefined;
   /** Without a slash at its end. */
   readonly publicUrl: () => string;
   /** Absent: nobody is asked who they are. */

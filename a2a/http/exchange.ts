@@ -2,15 +2,34 @@
  * One exchange with an agent, as both bindings need it: a stream that is open once its first frame is
  * there, an agent's error, and what a client is told when something fails.
  */
+import { AgentCard } from "@a2a-js/sdk";
 import { z } from "zod";
 import { PetrelError } from "../../core/mod.ts";
 import { violation } from "../frames.ts";
+import { signedCard } from "./card.ts";
 import { type Arrival, type Edge, noSuchAgent, STALL_MS } from "./edge.ts";
 import type { RelayFrame } from "./frame.ts";
 import type { FrameSource } from "./frame-source.ts";
 import { type EdgeError, edgeErrorFrom, edgeErrorOf, RpcErrorShape } from "./refusal.ts";
 import type { RelayCall } from "./relay.ts";
+import { isObject, readJson } from "./rpc.ts";
 import { sseResponse } from "./sse.ts";
+
+/**
+ * A unary call. The card that an agent shows to those it knows (section 3.1.11) gets the gateway's
+ * addresses like every other; all else comes back as the agent wrote it. Throws as {@link Relay.unary}.
+ */
+export async function ask(edge: Edge, call: RelayCall): Promise<RelayFrame> {
+  const frame = await edge.relay.unary(call);
+  if (call.method !== "GetExtendedAgentCard" || frame.kind !== "result") return frame;
+  const envelope = readJson(frame.bytes).json;
+  if (!isObject(envelope) || !isObject(envelope["result"])) {
+    throw violation(call.agent, "result", "not a card");
+  }
+  const card = await signedCard(call.agent, AgentCard.fromJSON(envelope["result"]), edge);
+  const text = JSON.stringify({ ...envelope, result: AgentCard.toJSON(card) });
+  return { ...frame, text, bytes: Buffer.from(text) };
+}
 
 type Opened =
   | { readonly refused: RelayFrame }
@@ -64,8 +83,9 @@ export function told(edge: Edge, { agent, request }: Arrival, error: unknown): E
     error instanceof PetrelError && error.code === "UNAVAILABLE" && error.fields["agent"] === agent;
   if (nobodyThere && !edge.cards(agent)) return edgeErrorOf(noSuchAgent());
   const edgeError = edgeErrorOf(error);
-  const isOurs = edgeError.status >= 500 && !request.signal.aborted;
-  if (isOurs) edge.log.warn("gateway.failed", { agent, status: edgeError.status, error });
+  // That somebody is away, full or late is no news to anybody but the client.
+  const isNews = [500, 502].includes(edgeError.status) && !request.signal.aborted;
+  if (isNews) edge.log.warn("gateway.failed", { agent, status: edgeError.status, error });
   return edgeError;
 }
 

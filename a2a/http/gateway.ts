@@ -73,6 +73,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
     clock: options.clock,
     log: options.log,
     cards: options.cards,
+    sign: options.sign,
     publicUrl: options.publicUrl,
     authenticate: options.authenticate,
     limiter: new RateLimiter(options.rateLimit, options.clock),

@@ -5,7 +5,7 @@
 import { A2A_VERSION, type Method } from "../subjects.ts";
 import { LEGACY_VERSION } from "./card.ts";
 import { type Arrival, callOf, type Edge } from "./edge.ts";
-import { agentError, extensionsOf, openStream, told } from "./exchange.ts";
+import { agentError, ask, extensionsOf, openStream, told } from "./exchange.ts";
 import type { RelayFrame } from "./frame.ts";
 import { FrameSource } from "./frame-source.ts";
 import { serveLegacy } from "./legacy.ts";
@@ -68,7 +68,7 @@ function ofOtherVersion(name: string): Refusal {
 
 async function answered(edge: Edge, arrival: Arrival, call: RelayCall): Promise<Response> {
   arrival.keepOpen(call.timeoutMs);
-  return unaryResponse(await edge.relay.unary(call), call.agent);
+  return unaryResponse(await ask(edge, call), call.agent);
 }
 
 /** The agent's bytes; of an error also the HTTP status they have. */

@@ -14,7 +14,7 @@ import { readEnvelope } from "../frames.ts";
 import type { Method } from "../subjects.ts";
 import { gatewayCard } from "./card.ts";
 import { type Arrival, callOf, type Edge, noSuchAgent, STALL_MS } from "./edge.ts";
-import { told } from "./exchange.ts";
+import { ask, told } from "./exchange.ts";
 import { edgeErrorFrom, rpcErrorResponse } from "./refusal.ts";
 import type { RelayCall } from "./relay.ts";
 import type { RelayStream } from "./relay-stream.ts";
@@ -92,7 +92,7 @@ class LegacyCalls implements AgentCalls {
     const call = this.#call(method, params);
     this.#arrival.keepOpen(call.timeoutMs);
     try {
-      const { text } = await this.#edge.relay.unary(call);
+      const { text } = await ask(this.#edge, call);
       return this.#resultOf(text, call.envelopeId);
     } catch (error) {
       throw this.#asA2A(error);

@@ -6,7 +6,7 @@ import { newId } from "../../core/mod.ts";
 import { readEnvelope, violation } from "../frames.ts";
 import { A2A_VERSION } from "../subjects.ts";
 import { type Arrival, callOf, type Edge } from "./edge.ts";
-import { agentError, extensionsOf, openStream, told } from "./exchange.ts";
+import { agentError, ask, extensionsOf, openStream, told } from "./exchange.ts";
 import type { RelayFrame } from "./frame.ts";
 import { FrameSource } from "./frame-source.ts";
 import {
@@ -47,7 +47,7 @@ export async function serveRest(edge: Edge, arrival: Arrival, path: string): Pro
     const call = { ...base, envelopeId, text: body, bytes: Buffer.from(body) };
     if (isStream(route.method)) return await streamed(edge, arrival, call, contentType);
     arrival.keepOpen(call.timeoutMs);
-    return unaryResponse(await edge.relay.unary(call), call, contentType);
+    return unaryResponse(await ask(edge, call), call, contentType);
   } catch (error) {
     return restErrorResponse(told(edge, arrival, error), contentType);
   }

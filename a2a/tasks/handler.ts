@@ -23,6 +23,7 @@ import {
 } from "@a2a-js/sdk";
 import {
   PushNotificationNotSupportedError,
+  RequestMalformedError,
   TaskNotCancelableError,
   TaskNotFoundError,
   UnsupportedOperationError,
@@ -168,9 +169,7 @@ export class AgentHandler implements A2ARequestHandler {
     if (!folded?.task) throw notFound(place);
     if (cursor !== undefined) {
       if (cursor > folded.event) {
-        throw new UnsupportedOperationError(
-          `cursor ${cursor}: the task has ${folded.event} events`,
-        );
+        throw new RequestMalformedError(`cursor ${cursor}: the task has ${folded.event} events`);
       }
       // Whoever says what it has seen gets the rest, of a task that has ended too.
       yield* this.#watch({ place, running, seq: 0 }, cursor, state, false);

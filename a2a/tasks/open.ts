@@ -56,6 +56,19 @@ export class OpenTasks {
     await this.#kv.put(this.#key(place), fits ? whole : JSON.stringify(head));
   }
 
+  /**
+   * Says that this replica is about to run a task, where nobody says so already: of two that begin the same
+   * task the log refuses one, and that one must not stand here.
+   */
+  async claim(place: TaskPlace): Promise<void> {
+    const head = { v: 1, instance: this.#instance, open: true, seq: 0, event: 0 };
+    try {
+      await this.#kv.create(this.#key(place), JSON.stringify(head));
+    } catch (error) {
+      if (!(error instanceof Error && /wrong last sequence/i.test(error.message))) throw error;
+    }
+  }
+
   async remove(place: TaskPlace): Promise<void> {
     await this.#kv.delete(this.#key(place));
   }

@@ -42,7 +42,7 @@ export function firstText(message: Message): string {
 
 /** About what a part weighs in JSON, in bytes, without making it. */
 export function weightOf({ content }: Part): number {
-  if (content?.$case === "text") return content.value.length;
+  if (content?.$case === "text") return Buffer.byteLength(content.value);
   if (content?.$case === "raw") return Math.ceil(content.value.length / 3) * 4;
   if (content?.$case === "data") return JSON.stringify(content.value)?.length ?? 0;
   return content?.value.length ?? 0;

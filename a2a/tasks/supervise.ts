@@ -135,7 +135,11 @@ export class Supervisor {
         this.#open.delete(key);
         return;
       }
-      if (loaded.instance !== instance && loaded.instance !== this.#options.instance) return;
+      if (loaded.instance !== instance) {
+        // The entry was wrong, the log is not: it is that replica which has to be there.
+        this.#open.set(key, { ...place, instance: loaded.instance });
+        return;
+      }
       const taken = await runner.takeOver(place, loaded);
       log.warn("task.taken_over", { taskId, from: instance, taken });
     } catch (error) {

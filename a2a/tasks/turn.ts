@@ -49,6 +49,9 @@ type Payload = NonNullable<StreamResponse["payload"]>;
 /** Progress is left out where so much, in characters, waits to be stored. */
 const PROGRESS_PENDING_MAX = 4 * 1024 * 1024;
 
+/** What a task's artifacts may hold in the task itself, in bytes; more goes to the object store. */
+const INLINE_BYTES_MAX = 512 * 1024;
+
 /** An artifact that this turn adds to. */
 interface Growing {
   readonly artifactId: string;
@@ -71,6 +74,8 @@ export class TurnRunner {
   readonly #options: TurnOptions;
   readonly #growing = new Map<string, Growing>();
   readonly #turnNumber: number;
+  /** In the task's artifacts, outside the object store. */
+  #inlineBytes: number;
   #isTold = false;
   #hasEnded = false;
 
@@ -79,6 +84,9 @@ export class TurnRunner {
     const messages = options.before?.history.length ?? 0;
     // A task that a dead replica told of is not told of again.
     this.#isTold = options.mode !== "new" && options.before !== undefined;
+    this.#inlineBytes = (options.before?.artifacts ?? [])
+      .flatMap(({ parts }) => parts)
+      .reduce((sum, part) => sum + weightOf(part), 0);
     this.#turnNumber = Math.max(1, this.#isTold ? messages : messages + 1);
   }
 
@@ -148,7 +156,13 @@ export class TurnRunner {
       history: [...(before?.history ?? []), own],
       metadata: before?.metadata,
     };
-    this.#push({ $case: "task", value: task });
+    try {
+      this.#push({ $case: "task", value: task });
+    } catch (error) {
+      // Told without what makes it too large, so that there is a task to fail.
+      this.#push({ $case: "task", value: { ...task, history: [], artifacts: [] } });
+      this.#options.writer.abort.abort(error);
+    }
   }
 
   #progress(text: string, data: Record<string, unknown> | undefined): void {
@@ -164,7 +178,8 @@ export class TurnRunner {
     if (this.#hasEnded) return;
     this.#begin();
     const bytes = parts.reduce((sum, part) => sum + weightOf(part), 0);
-    const isLarge = bytes > limits.ARTIFACT_BYTES_MAX;
+    const isLarge = this.#isTooMuch(bytes, bytes);
+    if (!isLarge) this.#inlineBytes += bytes;
     const kept = isLarge ? [await artifacts.put(agent.name, writer.place, parts)] : [...parts];
     this.#pushArtifact(this.#idOf(name), name, kept, { append: false, last: true });
     await writer.room();
@@ -182,7 +197,9 @@ export class TurnRunner {
     const known = this.#growing.get(name);
     const growing = known ?? { artifactId: this.#idOf(name), parts: 0, inline: [], bytes: 0 };
     this.#growing.set(name, growing);
-    if (growing.bytes + weight > limits.ARTIFACT_BYTES_MAX) await this.#move(growing);
+    const isFull = this.#isTooMuch(growing.bytes + weight, weight);
+    if (isFull && growing.inline.length > 0) await this.#move(growing);
+    this.#inlineBytes += weight;
     growing.parts++;
     growing.inline.push(part);
     growing.bytes += weight;
@@ -190,6 +207,11 @@ export class TurnRunner {
     this.#pushArtifact(growing.artifactId, name, [part], { append, last });
     if (last) this.#growing.delete(name);
     await this.#options.writer.room();
+  }
+
+  /** Whether an artifact of so many bytes, by which the task grows by `more`, may not be in the task. */
+  #isTooMuch(bytes: number, more: number): boolean {
+    return bytes > limits.ARTIFACT_BYTES_MAX || this.#inlineBytes + more > INLINE_BYTES_MAX;
   }
 
   /** Moves what an artifact has gathered into the object store, so that the task stays small. */
@@ -202,6 +224,7 @@ export class TurnRunner {
     writer.push({ moved: { artifactId, at, parts: inline.length, part: json } });
     growing.parts = at + 1;
     growing.inline = [];
+    this.#inlineBytes -= growing.bytes;
     growing.bytes = 0;
   }
 

@@ -39,6 +39,8 @@ interface Pending {
 /** One record holds at most so much. */
 const RECORD_ENTRIES_MAX = 512;
 const RECORD_BYTES_MAX = 256 * 1024;
+/** One event at most: with its headers it fits into the server's smallest payload, 1 MiB. */
+const ENTRY_BYTES_MAX = 990 * 1024;
 /** An agent that is faster than the log waits when so much of it is not stored. */
 const PENDING_BYTES_MAX = 1024 * 1024;
 /** Stored events kept for watchers; who is further behind reads the log. */
@@ -97,10 +99,18 @@ export class TaskWriter {
     return this.#lost;
   }
 
-  /** Adds what happened. It is stored when {@link stored} or the next {@link flush} resolves. */
+  /**
+   * Adds what happened. It is stored when {@link stored} or the next {@link flush} resolves. Throws
+   * TOO_LARGE for what is larger than a record can be.
+   */
   push(entry: Entry): void {
     if (this.#lost) return;
     const json = entryJson(entry);
+    const bytes = Buffer.byteLength(json);
+    if (bytes > ENTRY_BYTES_MAX) {
+      const message = `an event of the task has ${bytes} bytes`;
+      throw new PetrelError("TOO_LARGE", message, { limit: ENTRY_BYTES_MAX });
+    }
     this.#pending.push({ entry, json });
     this.#pendingBytes += json.length;
   }
@@ -224,8 +234,9 @@ export class TaskWriter {
   }
 
   async #note(): Promise<void> {
+    const { open, from } = this.#options;
     try {
-      await this.#options.open.put(this.place, this.#seq, this.#folded, true);
+      await (from ? open.put(this.place, this.#seq, this.#folded, true) : open.claim(this.place));
       this.#isOpen = true;
     } catch (error) {
       throw new PetrelError("UNAVAILABLE", "open tasks cannot be written now", {}, error);

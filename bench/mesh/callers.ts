@@ -66,7 +66,7 @@ async function runOnce(context: BenchContext) {
 
 async function crowd(url: string, seconds: number, signal: AbortSignal) {
   await using client = startChild("mesh/callers.ts", { url, seconds }, signal);
-  return client.next(Answered, seconds * 1_000 + START_TIMEOUT_MS);
+  return await client.next(Answered, seconds * 1_000 + START_TIMEOUT_MS);
 }
 
 /** One caller: one task after another until `endMs`; told to come back, it does. */

@@ -103,8 +103,8 @@ function watch(transport: NatsTransport, id: string): Watched {
   const { promise: begun, resolve } = Promise.withResolvers<unknown>();
   const read = async () => {
     const states: TaskState[] = [];
-    const request = SubscribeToTaskRequest.fromJSON({ id });
-    for await (const { payload } of transport.resubscribeTask(request)) {
+    const wanted = SubscribeToTaskRequest.fromJSON({ id });
+    for await (const { payload } of transport.resubscribeTask(wanted)) {
       if (payload?.$case === "task" || payload?.$case === "statusUpdate")
         states.push(payload.value.status?.state ?? TaskState.UNRECOGNIZED);
       resolve(undefined);
@@ -370,7 +370,8 @@ test("leases, snapshots and bodies of the bridge", async () => {
 
 test("a plain message agent answers whoever asks, and only them", async () => {
   const mesh = await openAs("splunk");
-  const serving = await mesh.serve(workerAs("splunk", { messageOnly: true, run: echo.run }));
+  const { name, skills } = workerAs("splunk");
+  const serving = await mesh.serve({ ...echo, name, skills });
   const cli = await openAs("cli");
   mesh.nc.publish("a2a.v1.reply.cli.guess", "forged");
   await mesh.nc.flush();

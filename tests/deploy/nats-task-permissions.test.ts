@@ -129,15 +129,20 @@ describe("another agent", () => {
   });
 });
 
+/** What an agent alone says and keeps. */
+const OF_AGENTS = [THEIRS, "a2a.v1.rpc.splunk.sre.SendMessage", "a2a.v1.ctl.sre.i1"];
+const KEPT = ["$KV.A2A_TASKS.sre.cli.t1", "$KV.A2A_PUSH.sre.cli.t1.c1", "$KV.A2A_CARDS.sre.i1"];
+
 test.each([
-  ["cli", "cli"],
-  ["gateway", "gateway"],
-  ["inspector", "cli"],
-  ["admin", "admin"],
-])("%s writes into no log of a task", async (user, inbox) => {
-  expect(await outcomeOf(await as(user, inbox), THEIRS, "forged")).toContain(
-    "Permissions Violation",
-  );
+  ["cli", "cli", [...OF_AGENTS, ...KEPT, "$O.A2A_ARTIFACTS.M.x"]],
+  ["gateway", "gateway", [...OF_AGENTS, ...KEPT, "$O.A2A_ARTIFACTS.M.x", "$KV.A2A_EXTERNAL.x"]],
+  ["inspector", "cli", [...OF_AGENTS, ...KEPT, "$O.A2A_ARTIFACTS.M.x", "$KV.A2A_EXTERNAL.x"]],
+  ["admin", "admin", OF_AGENTS],
+])("%s writes into no log of a task, and speaks as no agent", async (user, inbox, subjects) => {
+  for (const subject of subjects)
+    expect(await outcomeOf(await as(user, inbox), subject, "forged")).toContain(
+      "Permissions Violation",
+    );
 });
 
 test.each([

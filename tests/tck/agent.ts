@@ -64,6 +64,10 @@ export const tckAgent: AgentDefinition = {
       tags: ["conformance"],
     },
   ],
+  extended: {
+    description: "Does what a conformance kit's scenarios say, and says so to those it knows.",
+    skills: [],
+  },
   run: async (turn) => scenarioOf(turn.message.messageId)(turn),
 };
 

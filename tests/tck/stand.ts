@@ -1,6 +1,6 @@
 /** What the kit is pointed at: a gateway that reaches the conformance agent over NATS. */
 import { type GatewayOptions, makeGateway } from "../../a2a/http/mod.ts";
-import { Mesh } from "../../a2a/mod.ts";
+import { AddressGuard, Mesh } from "../../a2a/mod.ts";
 import { makeLogger } from "../../core/mod.ts";
 import { startNats } from "../support/nats.ts";
 import { until } from "../support/until.ts";
@@ -15,8 +15,10 @@ export async function startTckStand(options: Partial<GatewayOptions> = {}): Prom
   const stack = new AsyncDisposableStack();
   const log = makeLogger({ level: "error" });
   const nats = stack.use(await startNats());
+  // The kit's own webhook, which it listens with on this host.
+  const webhooks = { guard: new AddressGuard({ allow: ["localhost"], allowHttp: true }) };
   const open = async (name: string) => {
-    const mesh = await Mesh.open({ servers: [nats.url], name, log });
+    const mesh = await Mesh.open({ servers: [nats.url], name, log, webhooks });
     stack.defer(() => mesh.close());
     return mesh;
   };

@@ -1,7 +1,8 @@
 /** Cards over HTTP: whose they are, what they say of the gateway, and how they are cached. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { AgentCard } from "@a2a-js/sdk";
-import { type Stand, startStand } from "./support.ts";
+import { echo } from "../echo.ts";
+import { post, rpc, type Stand, startStand, V1 } from "./support.ts";
 
 let stand: Stand;
 let signed = 0;
@@ -10,7 +11,9 @@ beforeAll(async () => {
     const signature = { protected: "e30", signature: `s${signed++}`, header: undefined };
     return { ...card, signatures: [...card.signatures, signature] };
   };
-  stand = await startStand({ sign, cardMaxAgeS: 30, corsOrigins: ["https://page.example"] });
+  const extended = { description: "More of it.", skills: [] };
+  const serve = [{ ...echo, name: "known", extended }];
+  stand = await startStand({ serve, sign, cardMaxAgeS: 30, corsOrigins: ["https://page.example"] });
 });
 afterAll(() => stand[Symbol.asyncDispose]());
 
@@ -84,10 +87,24 @@ test("what is not there is not found", async () => {
   expect((await fetch(`${stand.url}/`)).status).toBe(404);
 });
 
+test("the card for those who are known bears the gateway's addresses too, and its signature", async () => {
+  const check = (json: unknown) => {
+    const card = AgentCard.fromJSON(json);
+    expect(card.description).toBe("More of it.");
+    expect(card.supportedInterfaces[0]?.url).toBe(`${stand.url}/agents/known`);
+    expect(card.supportedInterfaces).toHaveLength(4);
+    expect(card.signatures).toHaveLength(1);
+  };
+  const url = `${stand.url}/agents/known`;
+  const answer = await post(url, rpc("GetExtendedAgentCard", {}));
+  check(((await answer.json()) as { result: unknown }).result);
+  check(await (await fetch(`${url}/extendedAgentCard`, { headers: V1 })).json());
+});
+
 test("the list names every agent once", async () => {
   const response = await fetch(`${stand.url}/agents`);
   const { agents } = (await response.json()) as { agents: { name: string }[] };
-  expect(agents.map(({ name }) => name)).toEqual(["echo", "worker"]);
+  expect(agents.map(({ name }) => name)).toEqual(["echo", "known", "worker"]);
   expect(agents[0]).toEqual({
     name: "echo",
     description: "Answers with what it was sent.",

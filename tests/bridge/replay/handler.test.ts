@@ -1,7 +1,7 @@
 /** The log of real tasks on a real server, folded, beside what the agent itself says of them. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { Task } from "@a2a-js/sdk";
-import type { AgentDefinition, Mesh } from "../../../a2a/mod.ts";
+import { type AgentDefinition, type Mesh, textPart } from "../../../a2a/mod.ts";
 import { makeRecorder } from "../../../bridge/recorder.ts";
 import { makeEncoder } from "../../../bridge/records/encode.ts";
 import type { TrailEntry } from "../../../bridge/replay/entry.ts";
@@ -175,6 +175,24 @@ describe("beside the task's own log", () => {
     // Of a log that ends earlier than the audit, though its task still runs.
     const cut = { ...live, lastEvent: 3, task: live.at(3) };
     expect(paths(events, cut)).toEqual(["lastEvent"]);
+  });
+
+  test("an artifact that moved into the object store as it grew is the same", async () => {
+    await serve({
+      ...worker,
+      run: async (turn) => {
+        for (const letter of ["a", "b", "c", "d"])
+          await turn.chunk("log", textPart(letter.repeat(100_000)), { last: letter === "d" });
+        await turn.attach("whole", [textPart("e".repeat(300_000))]);
+        return { kind: "completed", text: "done" };
+      },
+    });
+    const task = await client.transport("worker").sendMessage(request({}));
+    if (!("status" in task)) throw new Error("the worker answers with a task");
+    const cases = task.artifacts.map(({ parts }) => parts.map(({ content }) => content?.$case));
+    expect(cases).toEqual([["url", "text", "text"], ["url"]]);
+    const { entries, live, state } = await compared(task.id);
+    expect(compareLive(entries, state, live, redactor).differences).toEqual([]);
   });
 
   test("a task that runs is compared after the last event that both have", async () => {
