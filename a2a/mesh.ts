@@ -100,7 +100,8 @@ export class Mesh {
   }) {
     const { nc, options } = parts;
     this.nc = nc;
-    this.js = jetstream(nc);
+    // Whether JetStream is there was found out at the start.
+    this.js = jetstream(nc, { checkAPI: false });
     this.jsm = parts.jsm;
     this.kvm = parts.kvm;
     this.name = options.name;

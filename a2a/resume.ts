@@ -13,6 +13,8 @@ export interface ResumeOptions {
   readonly deadlineMs: number;
   readonly signal: AbortSignal | undefined;
   readonly first: AsyncGenerator<Received>;
+  /** Begins anew what was cut before anything came; undefined where that would ask for a second time. */
+  readonly again: (() => AsyncGenerator<Received>) | undefined;
   /** The task's events with greater numbers. */
   readonly subscribe: (taskId: string, cursor: number) => AsyncGenerator<Received>;
 }
@@ -29,7 +31,7 @@ const ABSENT_MS_MAX = limits.CARD_TTL_MS;
 export async function* resumed(
   options: ResumeOptions,
 ): AsyncGenerator<StreamResponse, void, undefined> {
-  const { clock, log, agent, subscribe, deadlineMs, signal } = options;
+  const { clock, log, agent, subscribe, again, deadlineMs, signal } = options;
   let stream = options.first;
   let taskId: string | undefined;
   let cursor: number | undefined;
@@ -46,7 +48,8 @@ export async function* resumed(
       }
       return;
     } catch (error) {
-      if (signal?.aborted || taskId === undefined || cursor === undefined) throw error;
+      const isBegun = taskId !== undefined && cursor !== undefined;
+      if (signal?.aborted || (!isBegun && !again)) throw error;
       if (!mayResume(error) || clock.nowMs() + waitMs >= deadlineMs) throw error;
       if (isAbsent(error)) absentSinceMs ??= clock.nowMs();
       else absentSinceMs = undefined;
@@ -55,7 +58,8 @@ export async function* resumed(
       const jittered = waitMs * (0.5 + Math.random() / 2);
       await unlessAborted(clock.sleep(jittered, signal), signal);
       waitMs = Math.min(WAIT_MS_MAX, waitMs * 2);
-      stream = subscribe(taskId, cursor);
+      if (taskId !== undefined && cursor !== undefined) stream = subscribe(taskId, cursor);
+      else if (again) stream = again();
     }
   }
 }

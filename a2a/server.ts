@@ -187,6 +187,10 @@ export class AgentServer {
           log.warn("rpc.forged", { endpoint, subject: message.subject.slice(0, 200) });
           return;
         }
+        if (!mayAnswer(message)) {
+          log.warn("rpc.no_reply_subject", { endpoint, subject: message.subject.slice(0, 200) });
+          return;
+        }
         // Not answered: the connection is closed, and there is nobody left to answer.
         void Promise.try(serve, message).catch((error: unknown) =>
           log.warn("rpc.not_answered", { endpoint, error }),
@@ -224,11 +228,6 @@ export class AgentServer {
     const caller = callerOf(message.subject);
     const known = isSubjectToken(caller) ? caller : UNNAMED;
     const call = readCall(method, known, message.headers, clock);
-    // An answer is published with our permissions: never where we write records, audit or requests.
-    if (!message.reply || /^(\$|audit\.|a2a\.v1\.(?!reply\.))/.test(message.reply)) {
-      log.warn("rpc.no_reply_subject", { caller, method });
-      return false;
-    }
     const replier = new Replier({
       nc,
       outbox,
@@ -238,7 +237,7 @@ export class AgentServer {
       method,
       agent: agent.name,
       instance,
-      to: message.reply,
+      to: message.reply ?? "",
       isOfSkill: message.subject.startsWith("a2a.v1.skill."),
     });
     try {
@@ -310,4 +309,12 @@ export class AgentServer {
       log.error("task.not_reported", { taskId, event, error });
     }
   }
+}
+
+/**
+ * Whether a request says where its answer goes, and may. An answer is published with our permissions: never
+ * where we write tasks, records of the audit, or requests.
+ */
+function mayAnswer({ reply }: Msg): boolean {
+  return reply !== undefined && reply !== "" && !/^(\$|audit\.|a2a\.v1\.(?!reply\.))/.test(reply);
 }

@@ -245,7 +245,11 @@ export class NatsTransport implements Transport {
       if (skill !== undefined && isSubjectToken(name)) answering = name;
       onAgent?.(name);
     });
-    return resumed({ clock, agent, log, deadlineMs, signal: options?.signal, first, subscribe });
+    // To subscribe twice harms nobody.
+    const again =
+      method === "SubscribeToTask" ? () => this.#stream(method, params, options) : undefined;
+    const signal = options?.signal;
+    return resumed({ clock, agent, log, deadlineMs, signal, first, again, subscribe });
   }
 
   #stream(

@@ -70,7 +70,6 @@ export {
   type LiveTask,
   readLive,
   stateWord,
-  TASKS_BUCKET,
   taskJson,
 } from "./replay/live.ts";
 export {

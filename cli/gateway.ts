@@ -18,6 +18,8 @@ import {
 const BODY_BYTES_MAX = limits.ENVELOPE_BYTES_MAX + 64 * 1024;
 /** A connection on which nothing moves, before a request is whole and after it was answered, in seconds. */
 const IDLE_S = 30;
+/** An agent that came or went is noticed this much later. */
+const DIRECTORY_MS = 200;
 
 export interface ServedGateway {
   /** Where it listens, such as `http://127.0.0.1:8724`. */
@@ -41,9 +43,9 @@ export async function serveGateway(
 ): Promise<ServedGateway> {
   const authenticate = await authenticatorOf(config, mesh, log);
   mesh.outbox.open();
-  const { nc, outbox, clock, instance, registry, name: caller } = mesh;
+  const { nc, outbox, clock, instance, name: caller } = mesh;
   let listening = "";
-  const cards = (name: string) => registry.list().find(({ agent }) => agent === name)?.card;
+  const directory = directoryOf(mesh);
   const gateway = makeGateway({
     nc,
     outbox,
@@ -51,8 +53,8 @@ export async function serveGateway(
     log,
     caller,
     instance,
-    cards,
-    agents: () => [...new Set(registry.list().map(({ agent }) => agent))],
+    cards: (name) => directory().get(name),
+    agents: () => [...directory().keys()],
     publicUrl: () => config.public_url?.replace(/\/+$/, "") ?? listening,
     ...limitsOf(config),
     ...(authenticate ? { authenticate } : {}),
@@ -69,6 +71,18 @@ export async function serveGateway(
   const onAbort = () => void stop();
   signal.addEventListener("abort", onAbort, { once: true });
   return { url: listening, open: gateway.open, stop };
+}
+
+/** The live agents' cards by name, looked up anew now and then: a thousand agents are asked for often. */
+function directoryOf({ registry, clock }: Mesh): () => ReadonlyMap<string, AgentCard> {
+  let cards: ReadonlyMap<string, AgentCard> = new Map();
+  let untilMs = 0;
+  return () => {
+    if (clock.nowMs() < untilMs) return cards;
+    cards = new Map(registry.list().map(({ agent, card }) => [agent, card]));
+    untilMs = clock.nowMs() + DIRECTORY_MS;
+    return cards;
+  };
 }
 
 function listen(config: GatewayConfig, fetch: ReturnType<typeof makeGateway>["fetch"]) {

@@ -34,7 +34,9 @@ export class ArtifactStore {
     const name = objectName(agent, place, sha256);
     try {
       const bucket = await this.#open();
-      await bucket.putBlob({ name }, content);
+      // Another attempt of the turn may have stored it: the name holds its hash.
+      const there = await bucket.info(name);
+      if (there?.size !== content.length) await bucket.putBlob({ name }, content);
     } catch (error) {
       throw asPetrelError(error, "UNAVAILABLE", "the store of artifacts");
     }

@@ -13,7 +13,7 @@ import {
   RetentionPolicy,
   StorageType,
 } from "@nats-io/jetstream";
-import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core";
+import { type MsgHdrs, headers as makeHeaders, type NatsConnection } from "@nats-io/nats-core";
 import { z } from "zod";
 import {
   asPetrelError,
@@ -24,6 +24,7 @@ import {
 } from "../../core/mod.ts";
 import { TASK_LOG_SUBJECTS, taskSubject, taskSubjects } from "../subjects.ts";
 import {
+  RECORD_HEADER,
   type RecordHead,
   readEntries,
   readHead,
@@ -44,6 +45,13 @@ export interface TaskPlace {
 export interface TaskHead extends RecordHead {
   readonly taskId: string;
   readonly seq: number;
+}
+
+/** A message on a task's subject, whoever published it. */
+interface StoredMessage {
+  readonly seq: number;
+  readonly headers: MsgHdrs;
+  readonly body: string;
 }
 
 export interface TaskLogOptions {
@@ -132,9 +140,13 @@ export class TaskLog {
       const said = ack.error?.description?.slice(0, 200) ?? "no acknowledgement";
       throw new PetrelError("UNAVAILABLE", `the task's log cannot be written now: ${said}`);
     }
+    const last = await this.#getLast(place);
+    const there = last && headOf(last, place);
     // An attempt whose acknowledgement was lost may be what stands there.
-    const last = await this.#lastHead(place);
-    if (last && isSame(last, head)) return last.seq;
+    if (last && there && isSame(there, head)) return last.seq;
+    // What is no record was published by somebody who may not: it is passed over, by readers too.
+    if (last && !there && last.seq > expectedSeq)
+      return this.append(place, head, entries, last.seq);
     throw new PetrelError("CONFLICT", "another replica wrote to the task's log", {
       taskId: place.taskId,
     });
@@ -149,7 +161,11 @@ export class TaskLog {
   async last(place: TaskPlace): Promise<StoredRecord | undefined> {
     const found = await this.#getLast(place);
     if (!found) return undefined;
-    return readRecord(found.headers, found.seq, found.body, place.taskId);
+    if (headOf(found, place)) return readRecord(found, place);
+    let last: StoredRecord | undefined;
+    for await (const record of this.read(place, 0, found.seq)) last = record;
+    // Whoever writes next has to name what stands last, whatever it is.
+    return last && { ...last, seq: found.seq };
   }
 
   /** The records of a task with sequences above `afterSeq`, up to `untilSeq`, in order. */
@@ -160,9 +176,9 @@ export class TaskLog {
   ): AsyncGenerator<StoredRecord, void, undefined> {
     if (afterSeq >= untilSeq) return;
     const late = AbortSignal.timeout(READ_TIMEOUT_MS);
-    for await (const record of this.#records(place, afterSeq, late)) {
-      if (record.seq <= untilSeq) yield record;
-      if (record.seq >= untilSeq) return;
+    for await (const message of this.#stored(place, afterSeq, late)) {
+      if (message.seq <= untilSeq && headOf(message, place)) yield readRecord(message, place);
+      if (message.seq >= untilSeq) return;
     }
     throw new PetrelError("DEADLINE_EXCEEDED", "the task's log was not read in time", {
       taskId: place.taskId,
@@ -213,8 +229,9 @@ export class TaskLog {
     };
     const found: TaskHead[] = [];
     for await (const message of this.#messages(options, late, "until-now")) {
-      const taskId = message.subject.split(".").at(-1) ?? "";
-      found.push({ ...readHead(message.headers, taskId), taskId, seq: message.seq });
+      const place = { owner, taskId: message.subject.split(".").at(-1) ?? "" };
+      const head = headOf(message, place) ?? (await this.last(place));
+      if (head) found.push({ ...head, taskId: place.taskId, seq: message.seq });
       if (found.length > LISTED_MAX) {
         throw new PetrelError("TOO_LARGE", `more than ${LISTED_MAX} tasks`, { limit: LISTED_MAX });
       }
@@ -236,17 +253,17 @@ export class TaskLog {
     let seen = afterSeq;
     const look = async () => {
       const before = seq;
-      const last = await this.#lastHead(place).catch(() => undefined);
+      const last = await this.#getLast(place).catch(() => undefined);
       // Nothing came since, and there is more than we know: this consumer is deaf.
       if (last && seq === before && last.seq > seq && seen === seq) reopen();
     };
     const looking = setInterval(() => void look(), LOOK_EVERY_MS);
     try {
       const until = AbortSignal.any([signal, again.signal]);
-      for await (const record of this.#records(place, afterSeq, until)) {
-        seen = record.seq;
-        yield record;
-        seq = record.seq;
+      for await (const message of this.#stored(place, afterSeq, until)) {
+        seen = message.seq;
+        if (headOf(message, place)) yield readRecord(message, place);
+        seq = message.seq;
       }
     } finally {
       clearInterval(looking);
@@ -254,19 +271,13 @@ export class TaskLog {
     }
   }
 
-  async *#records(
-    place: TaskPlace,
-    afterSeq: number,
-    signal: AbortSignal,
-  ): AsyncGenerator<StoredRecord, void, undefined> {
+  #stored(place: TaskPlace, afterSeq: number, signal: AbortSignal): AsyncGenerator<StoredMessage> {
     const options = {
       filter_subjects: taskSubject(this.#options.agent, place.owner, place.taskId),
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: afterSeq + 1,
     };
-    for await (const { seq, headers, body } of this.#messages(options, signal, "on-and-on")) {
-      yield readRecord(headers, seq, body, place.taskId);
-    }
+    return this.#messages(options, signal, "on-and-on");
   }
 
   /** What a consumer delivers, until `signal` aborts or, where asked, it has given what there is. */
@@ -274,13 +285,9 @@ export class TaskLog {
     options: Partial<OrderedConsumerOptions>,
     signal: AbortSignal,
     mode: "until-now" | "on-and-on",
-  ): AsyncGenerator<
-    { subject: string; seq: number; headers: MsgHdrs; body: string },
-    void,
-    undefined
-  > {
+  ): AsyncGenerator<StoredMessage & { readonly subject: string }, void, undefined> {
     const { js } = this.#options;
-    const inactive = { inactive_threshold: CONSUMER_IDLE_MS * NANOS_PER_MS };
+    const inactive = { inactive_threshold: CONSUMER_IDLE_MS };
     const consumer = await js.consumers
       .get(TASK_LOG_STREAM, { ...options, ...inactive })
       .catch((error: unknown) => {
@@ -294,8 +301,8 @@ export class TaskLog {
       try {
         if (signal.aborted) return;
         for await (const message of messages) {
-          const { subject, seq, headers } = message;
-          if (headers) yield { subject, seq, headers, body: message.string() };
+          const { subject, seq } = message;
+          yield { subject, seq, headers: message.headers ?? makeHeaders(), body: message.string() };
           if (mode === "until-now" && message.info.pending === 0) return;
         }
       } finally {
@@ -307,15 +314,7 @@ export class TaskLog {
     }
   }
 
-  async #lastHead(place: TaskPlace): Promise<TaskHead | undefined> {
-    const found = await this.#getLast(place);
-    if (!found) return undefined;
-    return { ...readHead(found.headers, place.taskId), taskId: place.taskId, seq: found.seq };
-  }
-
-  async #getLast(
-    place: TaskPlace,
-  ): Promise<{ headers: MsgHdrs; seq: number; body: string } | undefined> {
+  async #getLast(place: TaskPlace): Promise<StoredMessage | undefined> {
     if (!isSubjectToken(place.taskId)) return undefined;
     const { nc, agent } = this.#options;
     const subject = `$JS.API.DIRECT.GET.${TASK_LOG_STREAM}.${taskSubject(agent, place.owner, place.taskId)}`;
@@ -360,7 +359,14 @@ function isSame(a: RecordHead, b: RecordHead): boolean {
   return isWriters && a.first === b.first && a.last === b.last && a.state === b.state;
 }
 
-function readRecord(headers: MsgHdrs, seq: number, body: string, taskId: string): StoredRecord {
+/** The head of what is a record; undefined for a message that no agent of ours made. */
+function headOf({ headers, seq }: StoredMessage, { taskId }: TaskPlace): RecordHead | undefined {
+  if (!headers.has(RECORD_HEADER.owner)) return undefined;
+  return readHead(headers, `${taskId} at ${seq}`);
+}
+
+function readRecord(message: StoredMessage, { taskId }: TaskPlace): StoredRecord {
+  const { headers, seq, body } = message;
   const place = `${taskId} at ${seq}`;
   return { ...readHead(headers, place), seq, entries: readEntries(body, place) };
 }

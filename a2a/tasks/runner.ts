@@ -8,12 +8,12 @@ import { type Clock, type Logger, limits, newId, PetrelError } from "../../core/
 import type { AgentDefinition } from "../agent.ts";
 import type { ArtifactStore } from "./artifacts.ts";
 import { checkContinues } from "./checks.ts";
-import { apply, emptyFold, isAtRest, isTerminal } from "./fold.ts";
+import { apply, emptyFold, type Folded, isAtRest, isTerminal } from "./fold.ts";
 import { contextKey } from "./list.ts";
 import { type Loaded, loadTask } from "./load.ts";
 import type { TaskLog, TaskPlace } from "./log.ts";
 import type { OpenTasks } from "./open.ts";
-import type { TurnEntry } from "./record.ts";
+import { entryJson, eventJson, type TurnEntry } from "./record.ts";
 import { type TurnOptions, TurnRunner } from "./turn.ts";
 import { type EventListener, isConflict, TaskWriter } from "./writer.ts";
 
@@ -246,12 +246,34 @@ export class TaskRunner {
     return writer.lost === undefined;
   }
 
+  /**
+   * Tells the audit of the last record once more: a replica that died between storing and telling has left
+   * at most that one untold. Told twice it counts once.
+   */
+  async retell(place: TaskPlace, { turn }: Folded): Promise<void> {
+    const last = await this.log.last(place);
+    if (!last) return;
+    let event = last.first;
+    let by = turn;
+    for (const entry of last.entries) {
+      if ("turn" in entry) by = entry.turn;
+      if (!("event" in entry)) continue;
+      const isOfTask = entry.event.payload?.$case !== "message";
+      const json = eventJson(entryJson(entry));
+      if (by && isOfTask) this.#options.onStored(place.taskId, event, json, by);
+      event++;
+    }
+  }
+
   /** Takes no more tasks, and ends those that run as failed. */
   async shutdown(): Promise<void> {
     this.#isStopping = true;
     const reason = new PetrelError("UNAVAILABLE", "the agent is shutting down");
     const running = [...this.#running.values()];
-    for (const { writer } of running) writer.abort.abort(reason);
+    for (const { writer } of running) {
+      writer.hurry();
+      writer.abort.abort(reason);
+    }
     await Promise.all(running.map(({ done }) => done));
   }
 

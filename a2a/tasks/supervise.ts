@@ -129,6 +129,7 @@ export class Supervisor {
     const { taskId, instance } = place;
     try {
       const loaded = await loadTask(runner.log, runner.open, place);
+      if (loaded?.instance === instance) await runner.retell(place, loaded.folded);
       if (!loaded || isFinished(loaded.folded)) {
         // It came to rest before its replica died, or was never claimed.
         await runner.open.remove(place);
@@ -144,6 +145,8 @@ export class Supervisor {
       log.warn("task.taken_over", { taskId, from: instance, taken });
     } catch (error) {
       const isExpected = error instanceof PetrelError && error.retry === "later";
+      // A log that cannot be read does not become readable.
+      if (!isExpected) this.#open.delete(key);
       log[isExpected ? "info" : "error"]("task.not_taken_over", {
         taskId,
         error: messageOf(error),

@@ -51,6 +51,7 @@ const SNAPSHOT_EVERY_RECORDS = 64;
 const LONG_LOG_RECORDS = 8;
 /** Storing is tried this long; then the task is left to its supervisor. */
 const STORE_TRIES_MS = 120_000;
+const STORE_TRIES_LEAVING_MS = 3_000;
 const RETRY_FIRST_MS = 50;
 const RETRY_MS_MAX = 2_000;
 
@@ -74,6 +75,7 @@ export class TaskWriter {
   #isOpen = false;
   #isOver = false;
   #isScheduled = false;
+  #storeTriesMs = STORE_TRIES_MS;
   #lost: PetrelError | undefined;
 
   constructor(options: WriterOptions) {
@@ -141,6 +143,11 @@ export class TaskWriter {
       this.#isScheduled = false;
       void this.flush();
     });
+  }
+
+  /** The process is going: what cannot be stored soon is left to a supervisor. */
+  hurry(): void {
+    this.#storeTriesMs = STORE_TRIES_LEAVING_MS;
   }
 
   /** Begins to store what was pushed, if it is not being stored already. */
@@ -218,7 +225,7 @@ export class TaskWriter {
     const writer = this.#number;
     const head = { owner: instance, writer, first, last, state, context: contextId, at };
     const jsons = taken.map(({ json }) => json);
-    const deadlineMs = clock.nowMs() + STORE_TRIES_MS;
+    const startedMs = clock.nowMs();
     for (let attempt = 0; ; attempt++) {
       try {
         // The entry leaves first: a task nobody watches over must not be in the log.
@@ -226,7 +233,8 @@ export class TaskWriter {
         const [seq] = await Promise.all([log.append(this.place, head, jsons, this.#seq), noted]);
         return seq;
       } catch (error) {
-        if (!isRetryable(error) || isConflict(error) || clock.nowMs() >= deadlineMs) throw error;
+        const isLate = clock.nowMs() - startedMs >= this.#storeTriesMs;
+        if (!isRetryable(error) || isConflict(error) || isLate) throw error;
         logger.warn("task.not_stored_yet", { taskId: this.place.taskId, attempt, error });
         await clock.sleep(Math.min(RETRY_MS_MAX, RETRY_FIRST_MS * 2 ** attempt));
       }
@@ -252,7 +260,8 @@ export class TaskWriter {
       apply(this.#folded, entry);
       if (!("event" in entry)) continue;
       const { event, turn } = this.#folded;
-      if (turn) this.#options.onStored(this.place.taskId, event, eventJson(json), turn);
+      const isOfTask = entry.event.payload?.$case !== "message";
+      if (turn && isOfTask) this.#options.onStored(this.place.taskId, event, eventJson(json), turn);
       this.#kept.push({ event, response: entry.event });
     }
     if (this.#kept.length > KEPT_EVENTS_MAX)

@@ -15,9 +15,6 @@ import { foldTask, type TaskState as Replayed } from "./fold.ts";
 
 export { type FoundTask as LiveTask, findTask as readLive } from "../../a2a/mod.ts";
 
-/** Of open tasks and snapshots: hints for replicas, which are not compared. */
-export const TASKS_BUCKET = "A2A_TASKS";
-
 export interface Comparison extends Diff {
   /** Number of the event after which the live task is compared. */
   readonly atEvent: number;

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { headers } from "@nats-io/nats-core";
 import * as fc from "fast-check";
 import { METHODS, type Mesh, unpackRecords } from "../../a2a/mod.ts";
+import { recordHeaders } from "../../a2a/tasks/record.ts";
 import { type NatsServer, startNats } from "../support/nats.ts";
 import { echo, openMesh, request, worker } from "./echo.ts";
 
@@ -152,7 +153,11 @@ test("junk on every other subject and key changes nothing", async () => {
     -32001,
   );
   // A log that is none: whoever asks for the task is told so.
-  await mesh.js.publish("a2a.v1.task.worker.stranger.broken", junk);
+  const headers = recordHeaders(
+    { owner: "x", writer: 1, first: 1, last: 1, state: "", context: "", at: "" },
+    {},
+  );
+  await mesh.js.publish("a2a.v1.task.worker.stranger.broken", junk, { headers });
   for (const method of ["GetTask", "CancelTask", "SubscribeToTask"]) {
     const { error } = await ask("worker", method, rpc(method, { id: "broken" }));
     expect(error).toMatchObject({ code: -32603, message: expect.stringContaining("broken at ") });

@@ -167,7 +167,9 @@ test("a webhook gets every event of its task, in order, whichever replica the co
   };
   const task = (await transport.sendMessage({ ...message, configuration })) as Task;
   await until("the end", () => got.some(({ body }) => body.includes("TASK_STATE_COMPLETED")));
-  const events = got.map(({ body }) => StreamResponse.fromJSON(JSON.parse(body)).payload?.$case);
+  const events: unknown[] = got.map(
+    ({ body }) => StreamResponse.fromJSON(JSON.parse(body)).payload?.$case,
+  );
   expect(events).toEqual([
     "task",
     ...Array.from({ length: 5 }, () => "artifactUpdate"),

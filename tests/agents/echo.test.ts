@@ -68,8 +68,8 @@ function saidBy({ status }: Task): unknown {
 }
 
 async function send(request: SendMessageRequest, scopes?: string): Promise<Task> {
-  const serviceParameters = scopes === undefined ? {} : { "a2a-scopes": scopes };
-  return (await client.transport("echo").sendMessage(request, { serviceParameters })) as Task;
+  const options = scopes === undefined ? {} : { serviceParameters: { "a2a-scopes": scopes } };
+  return (await client.transport("echo").sendMessage(request, options)) as Task;
 }
 
 test("a text is said again word by word: progress and a growing artifact in the order they were told", async () => {

@@ -15,6 +15,7 @@ import {
   SubscribeToTaskRequest,
   type Task,
   TaskPushNotificationConfig,
+  TaskState,
   taskStateToJSON,
 } from "@a2a-js/sdk";
 import type { Client } from "@a2a-js/sdk/client";
@@ -138,7 +139,9 @@ async function taskOf(answer: Promise<Message | Task>): Promise<Task> {
 
 /** The state, what the agent says of it, and the text of the artifacts. */
 function wordsOf({ status, artifacts }: Pick<Task, "status" | "artifacts">): string {
-  const state = taskStateToJSON(status?.state ?? 0).slice("TASK_STATE_".length);
+  const state = taskStateToJSON(status?.state ?? TaskState.TASK_STATE_UNSPECIFIED).slice(
+    "TASK_STATE_".length,
+  );
   const told = status?.message ? ` "${textOf(status.message.parts)}"` : "";
   const text = textOf(artifacts.flatMap(({ parts }) => parts));
   return `${state}${told}${text ? ` [${text.trim()}]` : ""}`;

@@ -266,3 +266,23 @@ test("an open task is noted while it runs, and the note is gone when it is at re
   await cancel(client.transport("clerk"), task.id);
   await until("the note is gone", async () => !(await keys()).includes(`clerk.client.${task.id}`));
 });
+
+test("what somebody else publishes on a task's subject is passed over, by readers and by its writer", async () => {
+  const transport = client.transport("scribe");
+  const ended = (await transport.sendMessage(saying("chunks 3"))) as Task;
+  const open = (await transport.sendMessage(saying("ask"))) as Task;
+  for (const { id } of [ended, open])
+    await client.js.publish(`a2a.v1.task.scribe.client.${id}`, "junk");
+  expect(await get(transport, ended.id)).toEqual(ended);
+  const listed = await transport.listTasks(
+    ListTasksRequest.fromJSON({ contextId: ended.contextId }),
+  );
+  expect(listed.tasks.map(({ id }) => id)).toEqual([ended.id]);
+  const reply = saying("chunks 4 20", { taskId: open.id, returnImmediately: true });
+  await transport.sendMessage(reply);
+  await client.js.publish(`a2a.v1.task.scribe.client.${open.id}`, "more junk");
+  await until("its end", async () => {
+    return (await get(transport, open.id)).status?.state === TaskState.TASK_STATE_COMPLETED;
+  });
+  expect(textOf(await get(transport, open.id), "text")).toBe(numbers(4));
+});
