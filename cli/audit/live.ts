@@ -34,6 +34,7 @@ export async function compareAll(
   config: Config,
   entries: readonly TrailEntry[],
   states: readonly TaskState[],
+  signal: AbortSignal,
 ): Promise<readonly LiveOutcome[]> {
   const redactor = await redactorOf(config);
   const mesh = await openMesh(config, "cli", silentLogger);
@@ -41,7 +42,7 @@ export async function compareAll(
     const outcomes: LiveOutcome[] = [];
     for (const state of states) {
       const { taskId, agent = "" } = state;
-      const live = await readLive({ js: mesh.js, agent, taskId });
+      const live = await readLive({ js: mesh.js, agent, taskId, signal });
       if (!live?.task) {
         outcomes.push({ taskId, outcome: "expired", exitCode: EXPIRED });
         continue;

@@ -55,7 +55,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     const states = selected.tasks
       .map((id) => foldTask(entries, id, moment))
       .filter(({ basis }) => basis !== "nothing");
-    const live = values["diff-live"] ? await compareAll(config, entries, states) : [];
+    const live = values["diff-live"] ? await compareAll(config, entries, states, signal) : [];
     const upTo = entries.filter((entry) => isBy(entry, moment));
     if (values.json) printJson(source.kind, query, moment, upTo, states, live);
     else print(source.words, query, moment, { ...selected, entries: upTo }, states, live);
