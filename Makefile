@@ -46,6 +46,11 @@ chaos-tasks: ## the promises of durable tasks under faults (ARGS="--seed 1 --run
 	@deploy/bootstrap.sh nats-server
 	@$(BUN) tests/chaos/tasks/main.ts $(ARGS)
 
+tck: ## the A2A conformance kit against our gateway (TCK=DIR, a checkout of it); needs Python 3.11
+	@test -n "$(TCK)" || { echo "error USAGE: make tck needs TCK=DIR, a checkout of a2aproject/a2a-tck" >&2; exit 2; }
+	@deploy/bootstrap.sh nats-server
+	@$(BUN) tests/tck/main.ts "$(TCK)" $(ARGS)
+
 kafka: ## a Kafka broker on 127.0.0.1:9092 (PORT=...), until Ctrl-C; needs Java 17
 	@deploy/bootstrap.sh
 	@$(BUN) deploy/run-kafka.ts $(PORT)
@@ -56,5 +61,5 @@ tools: ## fetch bun, the dependencies, nats-server, Prometheus, Kafka and a sche
 clean: ## remove what was built and fetched
 	rm -rf dist node_modules .tools
 
-eval tck:
+eval:
 	@echo "error NOT_BUILT_YET: make $@ is not built yet" >&2; exit 2

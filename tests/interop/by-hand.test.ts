@@ -4,13 +4,14 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { GetTaskRequest, type StreamResponse, TaskState } from "@a2a-js/sdk";
-import { headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
+import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "nats";
 import { z } from "zod";
 import type { Mesh } from "../../a2a/mod.ts";
 import { openMesh } from "../a2a/echo.ts";
 import { type NatsServer, startNats } from "../support/nats.ts";
 import { until } from "../support/until.ts";
+import { HandMade, headersOf } from "./by-hand-agent.ts";
 import { saying } from "./script.ts";
 import { parrot } from "./stand.ts";
 
@@ -34,12 +35,6 @@ const Answer = z.object({ id: z.literal(7), result: z.looseObject({}) });
 
 function requestOf(method: string, params: unknown): string {
   return JSON.stringify({ jsonrpc: "2.0", id: 7, method, params });
-}
-
-function headersOf(values: Record<string, string>) {
-  const made = headers();
-  for (const [name, value] of Object.entries(values)) made.set(name, value);
-  return made;
 }
 
 const subjectOf = (method: string) => `a2a.v1.rpc.parrot.byhand.${method}`;
@@ -147,90 +142,8 @@ test("a reader by hand: a task of a principal is the fold over its records", asy
     expect(Number(record.headers?.get("a2a-last"))).toBe(event);
   }
   const folded = { ...task, artifacts: [...artifacts.values()] };
-  expect(folded).toEqual(await ask("GetTask", { id }, principal));
+  expect(await ask("GetTask", { id }, principal)).toEqual(folded);
 });
-
-/** An agent of another make: it says what it got, and loses a frame of its first stream. */
-class HandMade {
-  readonly #nc: NatsConnection;
-  lost = 0;
-
-  constructor(connection: NatsConnection) {
-    this.#nc = connection;
-    const own = { queue: "handmade" };
-    connection.subscribe("a2a.v1.rpc.handmade.*.*", {
-      ...own,
-      callback: (_error, message) => this.#serve(message),
-    });
-    connection.subscribe("a2a.v1.card.handmade", {
-      ...own,
-      callback: (_error, message) => void message.respond(JSON.stringify(this.card)),
-    });
-  }
-
-  get card() {
-    const url = "nats://127.0.0.1:4222/a2a.v1.rpc.handmade";
-    const protocolBinding = "urn:petrel:a2a:binding:nats:v1";
-    return {
-      name: "handmade",
-      description: "An agent of another make.",
-      version: "3.2.1",
-      supportedInterfaces: [{ url, protocolBinding, protocolVersion: "1.0" }],
-      capabilities: { streaming: true },
-      defaultInputModes: ["text/plain"],
-      defaultOutputModes: ["text/plain"],
-      skills: [{ id: "say", name: "Say", description: "Says it.", tags: ["by-hand"] }],
-    };
-  }
-
-  /** Its replica in the registry, as long as the bucket keeps it. */
-  async announce(by: Mesh): Promise<void> {
-    const kv = await by.kvm.open("A2A_CARDS");
-    const startedAt = "2026-01-01T00:00:00.000Z";
-    const replica = {
-      agent: "handmade",
-      instance: "i-1",
-      host: "h",
-      pid: 1,
-      startedAt,
-      running: 0,
-    };
-    await kv.put("handmade.i-1", JSON.stringify({ ...replica, card: this.card }));
-  }
-
-  #serve(message: Msg): void {
-    const method = message.subject.split(".").at(-1) ?? "";
-    const id = z.object({ id: z.string() }).parse(message.json()).id;
-    const send = (values: Record<string, string>, answer?: object) => {
-      const envelope = message.headers?.get("a2a-envelope") ?? "";
-      const body = answer ? JSON.stringify({ jsonrpc: "2.0", id, ...answer }) : "";
-      const given = headersOf({ "a2a-envelope": envelope, ...values });
-      this.#nc.publish(message.reply ?? "", body, { headers: given });
-    };
-    const status = (state: string) => ({ state, timestamp: "2026-01-01T00:00:00.000Z" });
-    const ids = { taskId: "t-1", contextId: "c-1" };
-    const task = { id: "t-1", contextId: "c-1", status: status("TASK_STATE_WORKING") };
-    const told = (step: number) => ({ statusUpdate: { ...ids, status: status(stateOf(step)) } });
-    const stream = [{ task }, told(2), told(3), told(4)];
-    if (method === "GetTask") {
-      const error = { code: -32001, message: "Task not found" };
-      return send({ "a2a-frame": "error" }, { error });
-    }
-    if (method === "SendMessage") return send({ "a2a-frame": "result" }, { result: { task } });
-    const cursor = Number(message.headers?.get("a2a-cursor") || 0);
-    let seq = 0;
-    for (const [at, result] of stream.entries()) {
-      if (at < cursor) continue;
-      seq++;
-      const isLost = cursor === 0 && at === 2;
-      if (isLost) this.lost++;
-      else send({ "a2a-frame": "data", "a2a-seq": `${seq}`, "a2a-event": `${at + 1}` }, { result });
-    }
-    send({ "a2a-frame": "end", "a2a-seq": `${seq + 1}` });
-  }
-}
-
-const stateOf = (step: number) => (step < 4 ? "TASK_STATE_WORKING" : "TASK_STATE_COMPLETED");
 
 test("an agent by hand: found, asked, refused by, and its lost frame asked for again", async () => {
   const agent = new HandMade(nc);
