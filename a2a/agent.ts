@@ -109,6 +109,9 @@ export function cardOf(agent: AgentDefinition, server: string): AgentCard {
     defaultInputModes: inputModesOf(agent),
     defaultOutputModes: [...(agent.outputModes ?? DEFAULT_MODES)],
     skills: agent.skills.map(skillOf),
+    ...(agent.skills.some(({ scopes = [] }) => scopes.length > 0)
+      ? { securitySchemes: { [BEARER_SCHEME]: BEARER } }
+      : {}),
   });
 }
 
@@ -130,6 +133,11 @@ export function inputModesOf(agent: AgentDefinition): string[] {
   return [...(agent.inputModes ?? DEFAULT_MODES)];
 }
 
+/** The security scheme's name in cards, where a skill needs scopes or a gateway asks for tokens. */
+export const BEARER_SCHEME = "bearer";
+export const BEARER = {
+  httpAuthSecurityScheme: { scheme: "Bearer", bearerFormat: "JWT" },
+} as const;
 const DEFAULT_MODES = ["application/json", "text/plain"];
 
 /** SubscribeToTask from where a subscriber was (docs/binding-nats.md). */
@@ -141,8 +149,21 @@ const CURSOR_WORDS = {
 };
 
 function skillOf(words: SkillWords): Partial<AgentSkill> {
-  const { id, name, description } = words;
-  return { id, name, description, tags: [...words.tags], examples: [...(words.examples ?? [])] };
+  const { id, name, description, scopes = [] } = words;
+  return {
+    id,
+    name,
+    description,
+    tags: [...words.tags],
+    examples: [...(words.examples ?? [])],
+    ...requirementsOf(scopes),
+  };
+}
+
+/** What a token has to allow, for whoever comes through a gateway (A2A 1.0 section 4.5). */
+function requirementsOf(scopes: readonly string[]) {
+  if (scopes.length === 0) return {};
+  return { securityRequirements: [{ schemes: { [BEARER_SCHEME]: { list: [...scopes] } } }] };
 }
 
 export { cardSubject };

@@ -60,6 +60,8 @@ export interface MeshOptions extends ConnectOptions {
   readonly cardTtlMs?: number;
   /** Where webhooks may be; default: nowhere inside, and https alone. */
   readonly webhooks?: Webhooks;
+  /** Where a gateway is reached: large artifacts are there for those who are not in the mesh. */
+  readonly publicUrl?: string;
   /** Signs our agents' cards and notifications. */
   readonly signingKey?: SigningKey;
   /** Cards of others have to be signed by one of these keys. */
@@ -112,7 +114,11 @@ export class Mesh {
     this.#push = parts.push;
     this.#webhooks = options.webhooks ?? { guard: new AddressGuard() };
     this.#signingKey = options.signingKey;
-    this.artifacts = new ArtifactStore(this.js, options.taskTtlMs ?? TASK_TTL_MS);
+    this.artifacts = new ArtifactStore(
+      this.js,
+      options.taskTtlMs ?? TASK_TTL_MS,
+      options.publicUrl,
+    );
     const common = { clock: this.clock, log: this.log };
     this.outbox = new Outbox({
       nc,

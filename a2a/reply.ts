@@ -122,7 +122,13 @@ export class Replier {
 
   /** Repeats the last number, so that a lost tail is noticed; a 503 on `probe` means nobody listens. */
   #heartbeat(probe: string): void {
-    if (!this.#gone) this.#send("heartbeat", "", this.#seq, { reply: probe });
+    if (this.#gone) return;
+    try {
+      this.#send("heartbeat", "", this.#seq, { reply: probe });
+    } catch {
+      // The connection is closed: there is nobody left to tell.
+      this.#gone = true;
+    }
   }
 
   #send(

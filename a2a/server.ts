@@ -16,6 +16,7 @@ import type { AuditRecord } from "./audit/record.ts";
 import { MalformedEnvelope, readBody, textOrDigest } from "./body.ts";
 import { readCall } from "./call.ts";
 import { obey, orderCancel } from "./control.ts";
+import { checkParams } from "./params.ts";
 import type { PushConfigs } from "./push/configs.ts";
 import { Replier } from "./reply.ts";
 import {
@@ -67,6 +68,7 @@ export class AgentServer {
   readonly #rpc: JsonRpcTransportHandler;
   /** Shown by `nats micro stats`, whose own figures end when a handler becomes asynchronous. */
   readonly #measured = new Map<string, { answered: number; errors: number; seconds: number }>();
+  readonly #stopping = new AbortController();
   #service: Service | undefined;
 
   constructor(options: ServeOptions) {
@@ -101,6 +103,7 @@ export class AgentServer {
         runner: this.#runner,
         clock,
         push: options.push,
+        stopping: this.#stopping.signal,
       }),
     );
   }
@@ -165,6 +168,7 @@ export class AgentServer {
     await this.#supervisor.stop();
     await this.#service?.stop();
     await this.#runner.shutdown();
+    this.#stopping.abort();
   }
 
   /**
@@ -273,6 +277,7 @@ export class AgentServer {
     const { call } = state;
     try {
       validateVersion(call.version || "0.3", this.#options.card, NATS_BINDING);
+      checkParams(call.method, body["params"]);
     } catch (error) {
       return { jsonrpc: "2.0", id, error: toJsonRpcError(error) };
     }

@@ -54,6 +54,7 @@ export async function serveGateway(
     caller,
     instance,
     cards: (name) => directory().get(name),
+    artifacts: (agent, place, sha256) => mesh.artifacts.find(agent, place, sha256),
     agents: () => [...directory().keys()],
     publicUrl: () => config.public_url?.replace(/\/+$/, "") ?? listening,
     ...limitsOf(config),

@@ -56,6 +56,7 @@ export async function openMesh(config: Config, name: string, log: Logger): Promi
     ...(audit.outbox_dir === undefined ? {} : { outboxDir: audit.outbox_dir }),
     ...(tls === undefined ? {} : { tls }),
     ...credentials,
+    ...(config.gateway?.public_url === undefined ? {} : { publicUrl: config.gateway.public_url }),
     ...(await trustOf(config)),
   });
 }

@@ -3,11 +3,10 @@
  * after them, and what the gateway asks of a client (A2A 1.0 section 8.3).
  */
 import { type AgentCard, AgentInterface, SecurityRequirement, SecurityScheme } from "@a2a-js/sdk";
+import { BEARER, BEARER_SCHEME } from "../agent.ts";
 import { A2A_VERSION } from "../subjects.ts";
 import type { Edge } from "./edge.ts";
 
-/** The security scheme's name in a card; a skill's own requirements name it too. */
-export const BEARER_SCHEME = "bearer";
 export const LEGACY_VERSION = "0.3";
 
 export type CardEdge = Pick<Edge, "publicUrl" | "authenticate" | "sign">;
@@ -32,10 +31,13 @@ export function gatewayCard(name: string, card: AgentCard, edge: CardEdge): Agen
   ];
   const supportedInterfaces = [...ours, ...card.supportedInterfaces];
   const known = { ...card, supportedInterfaces, signatures: [] };
-  if (!edge.authenticate) return known;
+  if (!edge.authenticate) return withoutRequirements(known);
   return {
     ...known,
-    securitySchemes: { ...card.securitySchemes, [BEARER_SCHEME]: BEARER },
+    securitySchemes: {
+      ...card.securitySchemes,
+      [BEARER_SCHEME]: SecurityScheme.fromJSON(BEARER),
+    },
     securityRequirements: [SecurityRequirement.fromJSON({ schemes: { [BEARER_SCHEME]: {} } })],
   };
 }
@@ -52,9 +54,11 @@ export function listed(name: string, card: AgentCard, edge: CardEdge) {
   };
 }
 
-const BEARER = SecurityScheme.fromJSON({
-  httpAuthSecurityScheme: { scheme: "Bearer", bearerFormat: "JWT" },
-});
+/** A gateway that asks for no token lets everybody have every skill, and its cards say so. */
+function withoutRequirements(card: AgentCard): AgentCard {
+  const skills = card.skills.map((skill) => ({ ...skill, securityRequirements: [] }));
+  return { ...card, skills, securitySchemes: {}, securityRequirements: [] };
+}
 
 function interfaceOf(url: string, protocolBinding: string, protocolVersion: string) {
   return AgentInterface.fromJSON({ url, protocolBinding, protocolVersion });

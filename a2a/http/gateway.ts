@@ -6,6 +6,7 @@ import type { AgentCard } from "@a2a-js/sdk";
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { isSubjectToken, PetrelError } from "../../core/mod.ts";
+import { type FindArtifact, serveArtifact } from "./artifact.ts";
 import type { Authenticate } from "./auth.ts";
 import { LEGACY_VERSION, listed } from "./card.ts";
 import { CardServer } from "./card-server.ts";
@@ -30,6 +31,8 @@ export interface GatewayOptions extends RelayOptions {
   readonly cards: (name: string) => AgentCard | undefined;
   /** Names of the live agents. */
   readonly agents: () => readonly string[];
+  /** Finds the content of a large artifact; absent: none is served. */
+  readonly artifacts?: FindArtifact;
   /** Signs a card (A2A 1.0 section 8.4). */
   readonly sign?: (card: AgentCard) => Promise<AgentCard>;
   /** Where clients reach the gateway, such as `https://agents.example.com`. */
@@ -100,6 +103,7 @@ function routes(edge: Edge, options: GatewayOptions): Hono<Bindings> {
   app.get("/agents/:agent/.well-known/:file", (c) => serveCard(edge, cardServer, c));
   app.post("/agents/:agent", (c) => enterJsonRpc(edge, c));
   app.post("/agents/:agent/", (c) => enterJsonRpc(edge, c));
+  app.get("/agents/:agent/artifacts/:task/:hash", (c) => enterArtifact(edge, options, c));
   app.all("/agents/:agent", () => refuse(wrongVerb(["POST"])));
   app.all("/agents/:agent/", () => refuse(wrongVerb(["POST"])));
   app.all("/agents/:agent/*", (c) => enterRest(edge, c));
@@ -117,6 +121,20 @@ async function enterJsonRpc(edge: Edge, c: Context<Bindings>): Promise<Response>
     return await serveJsonRpc(edge, arrival).finally(leave);
   } catch (error) {
     return rpcErrorResponse(null, edgeErrorOf(error));
+  }
+}
+
+async function enterArtifact(
+  edge: Edge,
+  { artifacts, caller }: GatewayOptions,
+  c: Context<Bindings>,
+): Promise<Response> {
+  try {
+    const { arrival, leave } = await enter(edge, c);
+    const { task = "", hash = "" } = c.req.param();
+    return await serveArtifact(artifacts, caller, arrival, { task, hash }).finally(leave);
+  } catch (error) {
+    return refuse(error);
   }
 }
 

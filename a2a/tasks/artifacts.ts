@@ -20,9 +20,12 @@ export const OBJECT_BYTES_MAX = 256 * 1024 * 1024;
 export class ArtifactStore {
   readonly #js: JetStreamClient;
   readonly #ttlMs: number;
+  readonly #publicUrl: string | undefined;
   #bucket: Promise<ObjectStore> | undefined;
 
-  constructor(js: JetStreamClient, ttlMs: number) {
+  /** `publicUrl`: where the gateway is reached, for those who are not in the mesh. */
+  constructor(js: JetStreamClient, ttlMs: number, publicUrl?: string) {
+    this.#publicUrl = publicUrl?.replace(/\/+$/, "");
     this.#js = js;
     this.#ttlMs = ttlMs;
   }
@@ -40,11 +43,13 @@ export class ArtifactStore {
     } catch (error) {
       throw asPetrelError(error, "UNAVAILABLE", "the store of artifacts");
     }
+    const path = `/agents/${agent}/artifacts/${place.taskId}/${sha256}`;
+    const url = this.#publicUrl === undefined ? `${OBJECT_URL}${name}` : this.#publicUrl + path;
     return {
-      content: { $case: "url", value: `${OBJECT_URL}${name}` },
+      content: { $case: "url", value: url },
       mediaType,
       filename,
-      metadata: { sha256, bytes: content.length },
+      metadata: { object: name, sha256, bytes: content.length },
     };
   }
 
@@ -97,7 +102,7 @@ export class ArtifactStore {
 
 /** True for a part whose content lies in the object store. */
 export function isStored(part: Part): boolean {
-  return part.content?.$case === "url" && part.content.value.startsWith(OBJECT_URL);
+  return part.content?.$case === "url" && typeof part.metadata?.["object"] === "string";
 }
 
 function objectName(agent: string, { owner, taskId }: TaskPlace, sha256: string): string {
@@ -105,11 +110,11 @@ function objectName(agent: string, { owner, taskId }: TaskPlace, sha256: string)
 }
 
 function referenceOf(part: Part): { name: string; sha256: string; bytes: number } {
-  if (!isStored(part) || part.content?.$case !== "url") throw violation("url");
-  const { sha256, bytes } = part.metadata ?? {};
+  const { object, sha256, bytes } = part.metadata ?? {};
+  if (typeof object !== "string" || !isStored(part)) throw violation("object");
   if (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)) throw violation("sha256");
   if (typeof bytes !== "number" || !(bytes >= 0)) throw violation("bytes");
-  return { name: part.content.value.slice(OBJECT_URL.length), sha256, bytes };
+  return { name: object, sha256, bytes };
 }
 
 /** The parts as one content: texts and bytes one behind the other, one value as JSON, else the list. */

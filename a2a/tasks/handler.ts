@@ -64,6 +64,8 @@ export interface HandlerOptions {
   readonly runner: TaskRunner;
   readonly clock: Clock;
   readonly push?: PushConfigs | undefined;
+  /** Aborts when the agent stops: streams end, and their clients go on at another replica. */
+  readonly stopping: AbortSignal;
 }
 
 export class AgentHandler implements A2ARequestHandler {
@@ -116,7 +118,7 @@ export class AgentHandler implements A2ARequestHandler {
       return;
     }
     const begun = await this.#begin(params, message, context);
-    if (begun.running) yield* this.#watch(begun, begun.from, state, true);
+    if (begun.running && !begun.isKnown) yield* this.#watch(begun, begun.from, state, true);
     else yield* this.#fromSnapshot(begun, state, true);
   }
 
@@ -171,6 +173,7 @@ export class AgentHandler implements A2ARequestHandler {
       if (cursor > folded.event) {
         throw new RequestMalformedError(`cursor ${cursor}: the task has ${folded.event} events`);
       }
+      if (cursor === folded.event && isTerminal(folded.task)) return;
       // Whoever says what it has seen gets the rest, of a task that has ended too.
       yield* this.#watch({ place, running, seq: 0 }, cursor, state, false);
       return;
@@ -303,13 +306,16 @@ export class AgentHandler implements A2ARequestHandler {
     const { place, running, seq = 0 } = source;
     state.firstEvent ??= event + 1;
     const leaving = new AbortController();
+    const { stopping } = this.#options;
+    const signal = AbortSignal.any([leaving.signal, stopping]);
     const { log } = runner;
     try {
       const from = { log, place, writer: running?.writer, seq, event };
-      for await (const { response } of eventsAfter(from, leaving.signal)) {
+      for await (const { response } of eventsAfter(from, signal)) {
         yield response;
         if (untilRest && isRest(response)) return;
       }
+      if (stopping.aborted) throw new PetrelError("UNAVAILABLE", "the agent is shutting down");
     } catch (error) {
       throw toA2AError(error);
     } finally {

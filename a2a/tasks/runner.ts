@@ -43,6 +43,8 @@ export interface Begun {
   readonly place: TaskPlace;
   readonly running?: Running | undefined;
   readonly loaded?: Loaded | undefined;
+  /** The message had come before: its turn may be anywhere. */
+  readonly isKnown?: boolean;
   /** Number of the last event before the turn. */
   readonly from: number;
 }
@@ -121,7 +123,7 @@ export class TaskRunner {
       if (!loaded || !task) throw new TaskNotFoundError(`Task not found: ${place.taskId}`);
       const from = loaded.folded.event;
       const isKnown = task.history.some(({ messageId }) => messageId === message.messageId);
-      if (isKnown) return { place, running: known, loaded, from };
+      if (isKnown) return { place, running: known, loaded, from, isKnown };
       checkContinues(task, message);
       if (known || !isAtRest(task)) {
         throw new UnsupportedOperationError(`Task ${task.id} is at work and takes no message now`);

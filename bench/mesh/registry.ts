@@ -38,8 +38,8 @@ async function runOnce(context: BenchContext): Promise<Run> {
   const { signal } = context;
   await using nats = await startNats(context);
   const { url } = nats;
-  await using crowd = startChild("mesh/registry.ts", { url, part: "crowd" }, signal);
-  await crowd.next(Ready, START_TIMEOUT_MS);
+  await using others = startChild("mesh/registry.ts", { url, part: "crowd" }, signal);
+  await others.next(Ready, START_TIMEOUT_MS);
   await using measuring = startChild("mesh/registry.ts", { url, part: "measure" }, signal);
   const run = await measuring.next(Run, RUN_TIMEOUT_MS);
   checkWork("registry", run, { registered: SAMPLES, found: SAMPLES, crowd: CROWD });

@@ -71,12 +71,12 @@ test("an order on the control subject that was not published there is not obeyed
   const { id } = task as { id: string };
   const attacker = await connect({ servers: nats.url });
   const control = `a2a.v1.ctl.worker.${instance}`;
-  await forge(attacker, { subject: control, queue: "worker" }, `cancel ${id}`);
+  await forge(attacker, { subject: control, queue: "worker" }, `cancel client ${id}`);
   await until("it is noticed", () => book.count("rpc.forged") === 1);
   const ask = { id, tenant: "", historyLength: undefined };
   expect((await transport.getTask(ask)).status?.state).toBe(TaskState.TASK_STATE_WORKING);
   // One that was published there is.
-  const answer = await attacker.request(control, `cancel ${id}`);
+  const answer = await attacker.request(control, `cancel client ${id}`);
   expect(answer.string()).toBe("cancelled");
   await Promise.all([attacker.close(), client.close(), host.close()]);
 }, 30_000);

@@ -59,7 +59,18 @@ export async function replicaOf(
     cancelElsewhere,
   });
   const card = cardOf(agent, "nats://test");
-  return { instance, runner, reported, handler: new AgentHandler({ agent, card, runner, clock }) };
+  return {
+    instance,
+    runner,
+    reported,
+    handler: new AgentHandler({
+      agent,
+      card,
+      runner,
+      clock,
+      stopping: new AbortController().signal,
+    }),
+  };
 }
 
 /** A call of `client`, who waits for ten seconds. */

@@ -286,3 +286,47 @@ test("what somebody else publishes on a task's subject is passed over, by reader
   });
   expect(textOf(await get(transport, open.id), "text")).toBe(numbers(4));
 });
+
+describe("streams at their edges", () => {
+  test("a cursor at the last event of a task that has ended: the stream ends at once", async () => {
+    const transport = client.transport("scribe");
+    const { id } = (await transport.sendMessage(saying("chunks 3"))) as Task;
+    const subscribe = SubscribeToTaskRequest.fromJSON({ id });
+    const serviceParameters = { "a2a-cursor": "5" };
+    expect(await collect(transport.resubscribeTask(subscribe, { serviceParameters }))).toEqual([]);
+    const beyond = transport.resubscribeTask(subscribe, {
+      serviceParameters: { "a2a-cursor": "6" },
+    });
+    expect(await refusalOf(collect(beyond))).toMatchObject({ name: "RequestMalformedError" });
+  });
+
+  test("a message that comes again while its turn runs: its stream begins with the task", async () => {
+    const transport = client.transport("scribe");
+    const { id } = (await transport.sendMessage(saying("ask"))) as Task;
+    const reply = saying("chunks 30 10", { taskId: id });
+    const first = transport.sendMessageStream(reply);
+    await first.next();
+    const again = await collect(transport.sendMessageStream(reply));
+    expect(again[0]?.payload?.$case).toBe("task");
+    const before =
+      again[0]?.payload?.$case === "task" ? textOf(again[0].payload.value, "text") : "";
+    expect(before + chunksOf(again)).toBe(numbers(30));
+    await collect(first);
+  });
+
+  test("an agent that stops ends its streams; they go on at another replica", async () => {
+    const third = await openMesh(nats.url, "third");
+    const author = { ...scribe, name: "author" };
+    const leaving = await third.serve(author);
+    const transport = client.transport("author");
+    const { id } = (await transport.sendMessage(saying("ask"))) as Task;
+    const stream = transport.resubscribeTask(SubscribeToTaskRequest.fromJSON({ id }));
+    expect((await stream.next()).value?.payload?.$case).toBe("task");
+    await one.serve(author);
+    await leaving.stop();
+    await transport.sendMessage(saying("chunks 2", { taskId: id }));
+    const rest = await collect(stream);
+    expect(chunksOf(rest)).toBe(numbers(2));
+    await third.close();
+  });
+});
