@@ -5,7 +5,8 @@
 
 import { toJsonRpcError } from "@a2a-js/sdk/errors";
 import { createInbox, type NatsConnection } from "@nats-io/nats-core";
-import { type Clock, formatTraceparent, type Logger, limits, PetrelError } from "../core/mod.ts";
+import { type Clock, type Logger, limits, PetrelError } from "../core/mod.ts";
+import { callRecord } from "./audit/call-record.ts";
 import type { Outbox } from "./audit/outbox.ts";
 import type { AuditRecord } from "./audit/record.ts";
 import type { CallInfo } from "./call.ts";
@@ -174,20 +175,9 @@ export class Replier {
     frame: string | undefined,
   ): AuditRecord {
     const { call, method, agent, instance, clock } = this.#options;
-    return {
-      id,
-      side: "agent",
-      kind,
-      method,
-      caller: call.caller,
-      agent,
-      instance,
-      atMs: clock.nowMs(),
-      traceparent: formatTraceparent(call.trace),
-      frame,
-      bytes: Buffer.byteLength(body),
-      body,
-    };
+    const { caller, trace } = call;
+    const end = { side: "agent", caller, agent, instance, clock, method, trace } as const;
+    return callRecord(end, { kind, id, body, frame });
   }
 }
 

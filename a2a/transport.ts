@@ -38,6 +38,7 @@ import {
   type TraceContext,
   unlessAborted,
 } from "../core/mod.ts";
+import { callRecord } from "./audit/call-record.ts";
 import type { Outbox } from "./audit/outbox.ts";
 import type { AuditRecord } from "./audit/record.ts";
 import { textOrDigest } from "./body.ts";
@@ -306,27 +307,14 @@ export class NatsTransport implements Transport {
   }
 
   #record(
-    call: Call,
+    { method, trace }: Call,
     kind: AuditRecord["kind"],
     id: string,
     body: string,
     frame: string | undefined,
   ): AuditRecord {
-    const { clock, caller, agent, instance } = this.#options;
-    return {
-      id,
-      side: "caller",
-      kind,
-      method: call.method,
-      caller,
-      agent,
-      instance,
-      atMs: clock.nowMs(),
-      traceparent: formatTraceparent(call.trace),
-      frame,
-      bytes: Buffer.byteLength(body),
-      body,
-    };
+    const end = { side: "caller", ...this.#options, method, trace } as const;
+    return callRecord(end, { kind, id, body, frame });
   }
 }
 

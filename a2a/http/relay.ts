@@ -13,6 +13,7 @@ import {
   PetrelError,
   type TraceContext,
 } from "../../core/mod.ts";
+import { callRecord } from "../audit/call-record.ts";
 import type { Outbox } from "../audit/outbox.ts";
 import type { AuditRecord } from "../audit/record.ts";
 import { textOrDigest } from "../body.ts";
@@ -192,20 +193,8 @@ export class Relay {
     body: string,
     frame: string | undefined,
   ): AuditRecord {
-    const { clock, caller, instance } = this.#options;
-    return {
-      id,
-      side: "caller",
-      kind,
-      method: call.method,
-      caller,
-      agent: call.agent,
-      instance,
-      atMs: clock.nowMs(),
-      traceparent: formatTraceparent(call.trace),
-      frame,
-      bytes: Buffer.byteLength(body),
-      body,
-    };
+    const { agent, method, trace } = call;
+    const end = { side: "caller", ...this.#options, agent, method, trace } as const;
+    return callRecord(end, { kind, id, body, frame });
   }
 }
