@@ -23,6 +23,10 @@ export const HEARTBEAT_MS = 2_000;
 export const STREAM_IDLE_MS = 8_000;
 export const CARD_TTL_MS = 15_000;
 export const TASKS_RUNNING_MAX = 256;
+/** Of one agent on one replica, at a time. */
+export const ANSWERS_RUNNING_MAX = 2_048;
+export const STREAMS_OPEN_MAX = 2_048;
+export const LISTS_RUNNING_MAX = 32;
 
 /** Audit outbox. */
 export const OUTBOX_BYTES_MAX = 32 * 1024 * 1024;

@@ -29,7 +29,13 @@ import {
   UnsupportedOperationError,
 } from "@a2a-js/sdk/errors";
 import type { A2ARequestHandler, ServerCallContext } from "@a2a-js/sdk/server";
-import { type Clock, formatTraceparent, isSubjectToken, PetrelError } from "../../core/mod.ts";
+import {
+  type Clock,
+  formatTraceparent,
+  isSubjectToken,
+  limits,
+  PetrelError,
+} from "../../core/mod.ts";
 import { type AgentDefinition, extendedCardOf } from "../agent.ts";
 import type { CallInfo } from "../call.ts";
 import { toA2AError } from "../errors.ts";
@@ -39,6 +45,7 @@ import { answerWithMessage } from "./answer.ts";
 import { checkedMessage, checkScopes } from "./checks.ts";
 import { eventsAfter } from "./events.ts";
 import { isAtRest, isInterruptedState, isTerminal, isTerminalState, snapshotOf } from "./fold.ts";
+import { Gate } from "./gate.ts";
 import { pageOf } from "./list.ts";
 import { type Loaded, loadTask } from "./load.ts";
 import type { TaskPlace } from "./log.ts";
@@ -70,6 +77,9 @@ export interface HandlerOptions {
 
 export class AgentHandler implements A2ARequestHandler {
   readonly #options: HandlerOptions;
+  readonly #answers = new Gate("answers under way", limits.ANSWERS_RUNNING_MAX);
+  readonly #streams = new Gate("streams", limits.STREAMS_OPEN_MAX);
+  readonly #lists = new Gate("lists under way", limits.LISTS_RUNNING_MAX);
 
   constructor(options: HandlerOptions) {
     this.#options = options;
@@ -94,9 +104,9 @@ export class AgentHandler implements A2ARequestHandler {
     context: ServerCallContext,
   ): Promise<Message | Task> {
     const { call } = stateOf(context);
-    const { agent, clock } = this.#options;
+    const { agent } = this.#options;
     const message = this.#checked(params, call);
-    if (agent.messageOnly) return answerWithMessage(agent, message, call, clock, this.#log(call));
+    if (agent.messageOnly) return this.#answer(message, call);
     const begun = await this.#begin(params, message, context);
     const immediately = params.configuration?.returnImmediately === true;
     const found = await this.#outcome(begun, call, immediately);
@@ -110,11 +120,10 @@ export class AgentHandler implements A2ARequestHandler {
   ): AsyncGenerator<StreamResponse, void, undefined> {
     const state = stateOf(context);
     const { call } = state;
-    const { agent, clock } = this.#options;
+    const { agent } = this.#options;
     const message = this.#checked(params, call);
     if (agent.messageOnly) {
-      const value = await answerWithMessage(agent, message, call, clock, this.#log(call));
-      yield { payload: { $case: "message", value } };
+      yield { payload: { $case: "message", value: await this.#answer(message, call) } };
       return;
     }
     const begun = await this.#begin(params, message, context);
@@ -133,7 +142,7 @@ export class AgentHandler implements A2ARequestHandler {
   ): Promise<ListTasksResponse> {
     const owner = this.#owner(context);
     const { runner } = this.#options;
-    const heads = await runner.log.heads(owner).catch(rethrown);
+    const heads = await this.#lists.within(() => runner.log.heads(owner)).catch(rethrown);
     const page = pageOf(heads, params);
     const found = await Promise.all(
       page.heads.map(({ taskId }) => this.#task({ owner, taskId }).catch(unlessGone)),
@@ -216,6 +225,14 @@ export class AgentHandler implements A2ARequestHandler {
   ): Promise<void> {
     const { push, place } = await this.#pushOf(params.taskId, context);
     await push.delete(place.owner, params).catch(rethrown);
+  }
+
+  #answer(message: Message, call: CallInfo): Promise<Message> {
+    const { agent, clock } = this.#options;
+    const log = this.#log(call);
+    return this.#answers
+      .within(() => answerWithMessage(agent, message, call, clock, log))
+      .catch(rethrown);
   }
 
   #checked(params: SendMessageRequest, call: CallInfo): Message {
@@ -309,7 +326,9 @@ export class AgentHandler implements A2ARequestHandler {
     const { stopping } = this.#options;
     const signal = AbortSignal.any([leaving.signal, stopping]);
     const { log } = runner;
+    let leave = () => {};
     try {
+      leave = this.#streams.enter();
       const from = { log, place, writer: running?.writer, seq, event };
       for await (const { response } of eventsAfter(from, signal)) {
         yield response;
@@ -320,6 +339,7 @@ export class AgentHandler implements A2ARequestHandler {
       throw toA2AError(error);
     } finally {
       leaving.abort();
+      leave();
     }
   }
 
