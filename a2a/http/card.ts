@@ -54,10 +54,11 @@ export function listed(name: string, card: AgentCard, edge: CardEdge) {
   };
 }
 
-/** A gateway that asks for no token lets everybody have every skill, and its cards say so. */
+/** A gateway that asks for no token lets everybody have every skill, and knows nobody; its cards say so. */
 function withoutRequirements(card: AgentCard): AgentCard {
   const skills = card.skills.map((skill) => ({ ...skill, securityRequirements: [] }));
-  return { ...card, skills, securitySchemes: {}, securityRequirements: [] };
+  const capabilities = card.capabilities && { ...card.capabilities, extendedAgentCard: false };
+  return { ...card, capabilities, skills, securitySchemes: {}, securityRequirements: [] };
 }
 
 function interfaceOf(url: string, protocolBinding: string, protocolVersion: string) {

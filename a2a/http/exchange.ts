@@ -3,6 +3,7 @@
  * there, an agent's error, and what a client is told when something fails.
  */
 import { AgentCard } from "@a2a-js/sdk";
+import { UnsupportedOperationError } from "@a2a-js/sdk/errors";
 import { z } from "zod";
 import { PetrelError } from "../../core/mod.ts";
 import { violation } from "../frames.ts";
@@ -20,6 +21,10 @@ import { sseResponse } from "./sse.ts";
  * addresses like every other; all else comes back as the agent wrote it. Throws as {@link Relay.unary}.
  */
 export async function ask(edge: Edge, call: RelayCall): Promise<RelayFrame> {
+  if (call.method === "GetExtendedAgentCard" && !edge.authenticate) {
+    // It is for those who are known (section 13.3), and here nobody is.
+    throw new UnsupportedOperationError("this gateway knows nobody, and shows no extended card");
+  }
   const frame = await edge.relay.unary(call);
   if (call.method !== "GetExtendedAgentCard" || frame.kind !== "result") return frame;
   const envelope = readJson(frame.bytes).json;

@@ -88,17 +88,36 @@ test("what is not there is not found", async () => {
 });
 
 test("the card for those who are known bears the gateway's addresses too, and its signature", async () => {
+  const extended = { description: "More of it.", skills: [] };
+  await using known = await startStand({
+    serve: [{ ...echo, name: "known", extended }],
+    authenticate: async () => ({ principal: "ann" }),
+    sign: async (card) => ({
+      ...card,
+      signatures: [{ protected: "e30", signature: "s", header: undefined }],
+    }),
+  });
   const check = (json: unknown) => {
     const card = AgentCard.fromJSON(json);
     expect(card.description).toBe("More of it.");
-    expect(card.supportedInterfaces[0]?.url).toBe(`${stand.url}/agents/known`);
+    expect(card.supportedInterfaces[0]?.url).toBe(`${known.url}/agents/known`);
     expect(card.supportedInterfaces).toHaveLength(4);
     expect(card.signatures).toHaveLength(1);
   };
-  const url = `${stand.url}/agents/known`;
+  const url = `${known.url}/agents/known`;
   const answer = await post(url, rpc("GetExtendedAgentCard", {}));
   check(((await answer.json()) as { result: unknown }).result);
   check(await (await fetch(`${url}/extendedAgentCard`, { headers: V1 })).json());
+});
+
+test("where nobody is asked who they are, nobody gets it, and the card says so", async () => {
+  const url = `${stand.url}/agents/known`;
+  const card = AgentCard.fromJSON(await (await fetch(cardUrl("known"))).json());
+  expect(card.capabilities?.extendedAgentCard).toBe(false);
+  const answer = await post(url, rpc("GetExtendedAgentCard", {}));
+  expect(((await answer.json()) as { error: { code: number } }).error.code).toBe(-32004);
+  const rest = await fetch(`${url}/extendedAgentCard`, { headers: V1 });
+  expect(rest.status).toBe(400);
 });
 
 test("the list names every agent once", async () => {
