@@ -19,6 +19,8 @@ const OPTIONS = {
 interface Listing {
   readonly agents: readonly Registered[];
   readonly external: readonly ExternalAgent[];
+  /** Nothing particular was asked for. */
+  readonly isAny: boolean;
 }
 
 export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
@@ -43,8 +45,11 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
         (tag === undefined || card.skills.some(({ tags }) => tags.includes(tag))) &&
         (version === undefined || Bun.semver.satisfies(card.version, version)),
     );
-    const listing = { agents, external };
-    process.stdout.write(values.json ? `${JSON.stringify(listing)}\n` : wordsOf(listing));
+    const isAny = skill === undefined && tag === undefined && version === undefined;
+    const listing = { agents, external, isAny };
+    process.stdout.write(
+      values.json ? `${JSON.stringify({ agents, external })}\n` : wordsOf(listing),
+    );
     return 0;
   } finally {
     await mesh.close();
@@ -78,9 +83,9 @@ async function remove(mesh: Mesh, name: string | undefined): Promise<number> {
   return 0;
 }
 
-function wordsOf({ agents, external }: Listing): string {
+function wordsOf({ agents, external, isAny }: Listing): string {
   if (agents.length === 0 && external.length === 0) {
-    return `no such agent is in the mesh (one that died is listed for ${limits.CARD_TTL_MS / 1000} s)\n`;
+    return `no ${isAny ? "" : "such "}agent is in the mesh (one that died is listed for ${limits.CARD_TTL_MS / 1000} s)\n`;
   }
   return [
     ...agents.map(wordsOfReplica),
