@@ -15,14 +15,12 @@ import { type BenchContext, runRounds } from "../run.ts";
 import { answer, readTask } from "../worker.ts";
 import { openMesh, Serving, streamer } from "./agents.ts";
 
-const CALLERS = 1_000;
-const SECONDS = 60;
-const WARM_UP_SECONDS = 10;
-const REST_MS = 10_000;
+const SIZE = { callers: 1_000, seconds: 60, warmUpSeconds: 10, restMs: 10_000 };
+type Size = typeof SIZE;
 const CALL_TIMEOUT_MS = 30_000;
 const START_TIMEOUT_MS = 60_000;
 
-const Task = z.object({ url: z.string(), seconds: z.number() });
+const Task = z.object({ url: z.string(), callers: z.number(), seconds: z.number() });
 const Answered = z.object({ answered: z.number(), overloaded: z.number() });
 
 const METRICS = [
@@ -33,30 +31,30 @@ const METRICS = [
   { name: "after", unit: "MB" },
 ] as const;
 
-export async function benchCallers(context: BenchContext): Promise<Figure[]> {
+export async function benchCallers(context: BenchContext, size: Size = SIZE): Promise<Figure[]> {
   // A minute says enough: one round is the warm-up, and one counts.
   const once = { ...context, rounds: 1 };
-  const { petrel } = await runRounds("callers", { petrel: () => runOnce(context) }, once);
+  const { petrel } = await runRounds("callers", { petrel: () => runOnce(context, size) }, once);
   return figuresOf("callers", METRICS, petrel);
 }
 
-async function runOnce(context: BenchContext) {
+async function runOnce(context: BenchContext, { callers, seconds, warmUpSeconds, restMs }: Size) {
   const { signal } = context;
   await using nats = await startNats(context);
   const { url } = nats;
   await using server = startChild("mesh/agents.ts", { url }, signal);
   const { pid } = await server.next(Serving, START_TIMEOUT_MS);
-  await crowd(url, WARM_UP_SECONDS, signal);
-  await Bun.sleep(REST_MS);
+  await crowd({ url, callers, seconds: warmUpSeconds }, signal);
+  await Bun.sleep(restMs);
   const before = await megabytesOf(pid);
-  const { answered, overloaded } = await crowd(url, SECONDS, signal);
-  await Bun.sleep(REST_MS);
+  const { answered, overloaded } = await crowd({ url, callers, seconds }, signal);
+  await Bun.sleep(restMs);
   const after = await megabytesOf(pid);
   return {
-    work: { callers: CALLERS },
+    work: { callers },
     cost: {
-      answered: answered / SECONDS,
-      overloaded: overloaded / SECONDS,
+      answered: answered / seconds,
+      overloaded: overloaded / seconds,
       "other errors": 0,
       before,
       after,
@@ -64,9 +62,9 @@ async function runOnce(context: BenchContext) {
   };
 }
 
-async function crowd(url: string, seconds: number, signal: AbortSignal) {
-  await using client = startChild("mesh/callers.ts", { url, seconds }, signal);
-  return await client.next(Answered, seconds * 1_000 + START_TIMEOUT_MS);
+async function crowd(task: z.infer<typeof Task>, signal: AbortSignal) {
+  await using client = startChild("mesh/callers.ts", task, signal);
+  return await client.next(Answered, task.seconds * 1_000 + START_TIMEOUT_MS);
 }
 
 /** One caller: one task after another until `endMs`; told to come back, it does. */
@@ -86,12 +84,12 @@ async function callUntil(endMs: number, transport: NatsTransport, sums: z.infer<
 }
 
 if (import.meta.main) {
-  const { url, seconds } = readTask(Task);
+  const { url, callers, seconds } = readTask(Task);
   const mesh = await openMesh(url, "bench-callers");
   const transport = mesh.transport(streamer.name);
   const sums = { answered: 0, overloaded: 0 };
   const endMs = performance.now() + seconds * 1_000;
-  await Promise.all(Array.from({ length: CALLERS }, () => callUntil(endMs, transport, sums)));
+  await Promise.all(Array.from({ length: callers }, () => callUntil(endMs, transport, sums)));
   answer(sums);
   await mesh.close();
 }

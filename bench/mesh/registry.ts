@@ -12,12 +12,18 @@ import { startNats } from "../nats.ts";
 import { type BenchContext, checkWork, Run, runRounds } from "../run.ts";
 import { answer, readTask, untilReleased } from "../worker.ts";
 
-const CROWD = 1_000;
-const SAMPLES = 300;
+/** Agents that are there, and how many more are registered and looked for. */
+const SIZE = { crowd: 1_000, samples: 300 };
+type Size = typeof SIZE;
+
 const START_TIMEOUT_MS = 60_000;
 const RUN_TIMEOUT_MS = 120_000;
 
-const Task = z.object({ url: z.string(), part: z.enum(["crowd", "measure"]) });
+const Task = z.object({
+  url: z.string(),
+  part: z.enum(["crowd", "measure"]),
+  size: z.object({ crowd: z.number(), samples: z.number() }),
+});
 const Ready = z.object({ ready: z.literal(true) });
 
 const METRICS = [
@@ -29,20 +35,24 @@ const METRICS = [
   { name: "find p99", unit: "ms" },
 ] as const;
 
-export async function benchRegistry(context: BenchContext): Promise<Figure[]> {
-  const { petrel } = await runRounds("registry", { petrel: () => runOnce(context) }, context);
+export async function benchRegistry(context: BenchContext, size: Size = SIZE): Promise<Figure[]> {
+  const { petrel } = await runRounds("registry", { petrel: () => runOnce(context, size) }, context);
   return figuresOf("registry", METRICS, petrel);
 }
 
-async function runOnce(context: BenchContext): Promise<Run> {
+async function runOnce(context: BenchContext, size: Size): Promise<Run> {
   const { signal } = context;
   await using nats = await startNats(context);
   const { url } = nats;
-  await using others = startChild("mesh/registry.ts", { url, part: "crowd" }, signal);
+  await using others = startChild("mesh/registry.ts", { url, part: "crowd", size }, signal);
   await others.next(Ready, START_TIMEOUT_MS);
-  await using measuring = startChild("mesh/registry.ts", { url, part: "measure" }, signal);
+  await using measuring = startChild("mesh/registry.ts", { url, part: "measure", size }, signal);
   const run = await measuring.next(Run, RUN_TIMEOUT_MS);
-  checkWork("registry", run, { registered: SAMPLES, found: SAMPLES, crowd: CROWD });
+  checkWork("registry", run, {
+    registered: size.samples,
+    found: size.samples,
+    crowd: size.crowd,
+  });
   return run;
 }
 
@@ -62,16 +72,16 @@ function openMesh(url: string, name: string): Promise<Mesh> {
 }
 
 /** Agents that are there, and stay. */
-async function crowd(url: string): Promise<void> {
+async function crowd(url: string, { crowd: count }: Size): Promise<void> {
   const mesh = await openMesh(url, "crowd");
-  for (let nth = 0; nth < CROWD; nth++) await mesh.serve(agentOf(`crowd-${nth}`, `skill-${nth}`));
+  for (let nth = 0; nth < count; nth++) await mesh.serve(agentOf(`crowd-${nth}`, `skill-${nth}`));
   answer({ ready: true });
   await untilReleased();
   process.exit(0);
 }
 
 /** Registers agents one by one, and looks for each from another connection. */
-async function measure(url: string): Promise<void> {
+async function measure(url: string, { samples }: Size): Promise<void> {
   const [host, watcher] = await Promise.all([openMesh(url, "host"), openMesh(url, "watcher")]);
   await watcher.registry.ready();
   const known = watcher.registry.find({ tag: "bench" }).length;
@@ -80,7 +90,7 @@ async function measure(url: string): Promise<void> {
   const findMs: number[] = [];
   const { card } = await host.serve(agentOf("new", "new"));
   const startedAt = new Date().toISOString();
-  for (let nth = 0; nth < SAMPLES; nth++) {
+  for (let nth = 0; nth < samples; nth++) {
     const id = `new-${newId()}`;
     const skill = { id, name: id, description: "", tags: ["bench"], examples: [] };
     const replica = {
@@ -110,11 +120,11 @@ async function measure(url: string): Promise<void> {
     "find p50": percentile(findMs, 0.5),
     "find p99": percentile(findMs, 0.99),
   };
-  answer({ work: { registered: SAMPLES, found: foundMs.length, crowd: known }, cost });
+  answer({ work: { registered: samples, found: foundMs.length, crowd: known }, cost });
   await Promise.all([host.close(), watcher.close()]);
 }
 
 if (import.meta.main) {
-  const { url, part } = readTask(Task);
-  await (part === "crowd" ? crowd(url) : measure(url));
+  const { url, part, size } = readTask(Task);
+  await (part === "crowd" ? crowd(url, size) : measure(url, size));
 }

@@ -15,12 +15,16 @@ import { answer, readTask } from "../worker.ts";
 import { openMesh, Serving, streamer } from "./agents.ts";
 
 const FEW = 2_000;
-const MANY = 4_000;
 /** Streams of each size; their times are added up. */
 const TIMES = 3;
 const TIMEOUT_MS = 120_000;
 
-const Task = z.object({ url: z.string(), http: z.string(), over: z.enum(["nats", "http"]) });
+const Task = z.object({
+  url: z.string(),
+  http: z.string(),
+  over: z.enum(["nats", "http"]),
+  few: z.number(),
+});
 
 const METRICS = [
   { name: "2000 chunks", unit: "ms" },
@@ -28,22 +32,22 @@ const METRICS = [
   { name: "4000/2000", unit: "times" },
 ] as const;
 
-export async function benchStream(context: BenchContext): Promise<Figure[]> {
-  const side = (over: "nats" | "http") => () => runOnce(over, context);
+export async function benchStream(context: BenchContext, few = FEW): Promise<Figure[]> {
+  const side = (over: "nats" | "http") => () => runOnce(over, few, context);
   const sides = { nats: side("nats"), http: side("http") };
   const { nats, http } = await runRounds("stream", sides, context);
   return [...figuresOf("stream-nats", METRICS, nats), ...figuresOf("stream-http", METRICS, http)];
 }
 
-async function runOnce(over: "nats" | "http", context: BenchContext): Promise<Run> {
+async function runOnce(over: "nats" | "http", few: number, context: BenchContext): Promise<Run> {
   const { signal } = context;
   await using nats = await startNats(context);
   const { url } = nats;
   await using server = startChild("mesh/agents.ts", { url }, signal);
   const { http } = await server.next(Serving, TIMEOUT_MS);
-  await using client = startChild("mesh/stream.ts", { url, http, over }, signal);
+  await using client = startChild("mesh/stream.ts", { url, http, over, few }, signal);
   const run = await client.next(Run, TIMEOUT_MS);
-  checkWork(`stream: ${over}`, run, { chunks: (FEW + MANY) * TIMES + FEW });
+  checkWork(`stream: ${over}`, run, { chunks: 3 * few * TIMES + few });
   return run;
 }
 
@@ -63,30 +67,30 @@ async function timed(client: Streaming, count: number): Promise<{ ms: number; ch
   return { ms: performance.now() - startMs, chunks };
 }
 
-async function measure(client: Streaming): Promise<Run> {
-  const sums = { [FEW]: 0, [MANY]: 0 };
-  let { chunks } = await timed(client, FEW);
+async function measure(client: Streaming, few: number): Promise<Run> {
+  let fewMs = 0;
+  let manyMs = 0;
+  let { chunks } = await timed(client, few);
   for (let time = 0; time < TIMES; time++) {
-    for (const count of [FEW, MANY] as const) {
-      const one = await timed(client, count);
-      sums[count] += one.ms;
-      chunks += one.chunks;
-    }
+    const once = await timed(client, few);
+    const twice = await timed(client, 2 * few);
+    fewMs += once.ms / TIMES;
+    manyMs += twice.ms / TIMES;
+    chunks += once.chunks + twice.chunks;
   }
-  const [few, many] = [sums[FEW] / TIMES, sums[MANY] / TIMES];
   return {
     work: { chunks },
-    cost: { "2000 chunks": few, "4000 chunks": many, "4000/2000": many / few },
+    cost: { "2000 chunks": fewMs, "4000 chunks": manyMs, "4000/2000": manyMs / fewMs },
   };
 }
 
 if (import.meta.main) {
-  const { url, http, over } = readTask(Task);
+  const { url, http, over, few } = readTask(Task);
   const mesh = await openMesh(url, "bench-client");
   const client =
     over === "nats"
       ? mesh.transport(streamer.name)
       : await new ClientFactory().createFromUrl(`${http}/agents/${streamer.name}/`);
-  answer(await measure(client));
+  answer(await measure(client, few));
   await mesh.close();
 }

@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import { type Figure, tableOf } from "../../bench/figure.ts";
 import { benchLogs, benchLogsMany, benchLogsSlow } from "../../bench/logs/case.ts";
+import { benchCallers } from "../../bench/mesh/callers.ts";
+import { benchRegistry } from "../../bench/mesh/registry.ts";
+import { benchStream } from "../../bench/mesh/stream.ts";
 import { benchRpc, runSide } from "../../bench/rpc/case.ts";
 import type { BenchContext } from "../../bench/run.ts";
 import { runCommand, SOURCE } from "../../bench/startup/case.ts";
@@ -64,6 +67,10 @@ test(
       "rpc-task p99",
       "rpc-task throughput",
       "rpc-task cpu",
+      "rpc-http p50",
+      "rpc-http p99",
+      "rpc-http throughput",
+      "rpc-http cpu",
       "rpc-async p50",
       "rpc-async p99",
       "rpc-async throughput",
@@ -76,6 +83,39 @@ test(
     expectMeasured(figures);
     const { work } = await runSide("message", load, context);
     expect(work).toEqual({ answered: 225, echoedBytes: 225 * 1_024 });
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "stream: every chunk comes, over NATS and over HTTP",
+  async () => {
+    const figures = await benchStream(context, 40);
+    expect(names(figures)).toEqual(
+      ["stream-nats", "stream-http"].flatMap((side) =>
+        ["2000 chunks", "4000 chunks", "4000/2000"].map((metric) => `${side} ${metric}`),
+      ),
+    );
+    expectMeasured(figures);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "registry: who is registered is found",
+  async () => {
+    expectMeasured(await benchRegistry(context, { crowd: 5, samples: 3 }));
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "callers: all are answered or told to come back",
+  async () => {
+    const size = { callers: 300, seconds: 1, warmUpSeconds: 1, restMs: 1 };
+    const figures = await benchCallers(context, size);
+    expect(figures.find(({ metric }) => metric === "answered")?.ours).toBeGreaterThan(0);
+    expect(figures.find(({ metric }) => metric === "other errors")?.ours).toBe(0);
   },
   TIMEOUT_MS,
 );

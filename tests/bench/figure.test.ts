@@ -102,7 +102,7 @@ describe("arguments", () => {
   });
 
   const wrong: [string[], RegExp][] = [
-    [["frob"], /"frob" is none of rpc, logs/],
+    [["frob"], /"frob" is none of rpc, stream/],
     [["--rounds", "0"], /--rounds "0"/],
     [["--rounds", "1.5"], /--rounds "1.5"/],
     [["--fast"], /--fast/],
