@@ -68,7 +68,8 @@ test("the page names all that a mesh makes, and the tests' own storage is the sa
   expect(tests).toEqual(ours);
 });
 
-test.skipIf(!program)("its commands make the same", async () => {
+const needs = program ? "" : " (needs the nats CLI on the PATH)";
+test.skipIf(!program)(`its commands make the same${needs}`, async () => {
   const ours = await storageMadeBy(meshWork);
   const theirs = await storageMadeBy(async ({ url }) => {
     for (const words of COMMANDS) {
