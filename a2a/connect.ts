@@ -13,6 +13,7 @@ import {
 import { connect } from "nats";
 import { z } from "zod";
 import { type Logger, limits, messageOf, PetrelError } from "../core/mod.ts";
+import { coalesceWrites } from "./coalesce.ts";
 import { inboxPrefix } from "./subjects.ts";
 
 /** Per-key features and the replication fixes the design relies on begin here. */
@@ -43,6 +44,7 @@ export async function connectTo(options: ConnectOptions): Promise<NatsConnection
   const nc = await dial(options);
   try {
     checkServer(nc.info?.version ?? "0.0.0", nc.info?.max_payload ?? 0);
+    coalesceWrites(nc);
     return nc;
   } catch (error) {
     await nc.close();
