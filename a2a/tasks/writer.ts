@@ -293,7 +293,12 @@ export class TaskWriter {
         : new PetrelError("INTERNAL", "the task's log was not written", {}, error);
     this.#pending = [];
     this.#pendingBytes = 0;
-    this.#options.logger.warn("task.lost", { taskId: this.place.taskId, error });
+    const { logger, from } = this.#options;
+    const { taskId } = this.place;
+    // The same message again is the caller's right; a replica that took over is news.
+    const isKnown = isConflict(error) && !from && this.#seq === 0;
+    if (isKnown) logger.debug("task.begun_before", { taskId });
+    else logger.warn("task.lost", { taskId, error });
     this.abort.abort(this.#lost);
     for (const wake of this.#changed) wake();
   }
