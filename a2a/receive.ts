@@ -36,6 +36,9 @@ export interface ReceiveOptions {
   ) => Promise<void> | undefined;
 }
 
+/** Frames that wait for a slow reader; with more it goes on later, by its cursor. */
+const PENDING_FRAMES_MAX = 8_192;
+
 /** What one frame held; a plain answer is no event of a task and has no number. */
 export interface Received {
   readonly response: StreamResponse;
@@ -66,6 +69,12 @@ export async function* receiveStream(
         continue;
       }
       watch.heard();
+      if (sub.getPending() > PENDING_FRAMES_MAX) {
+        throw new PetrelError("INCOMPLETE", `agent "${agent}": its stream is read too slowly`, {
+          agent,
+          limit: PENDING_FRAMES_MAX,
+        });
+      }
       options.onAgent?.(message.headers?.get(HEADER.agent) ?? "");
       const frame = readFrame(message, seq, agent);
       if (frame.kind === "heartbeat") continue;

@@ -27,6 +27,8 @@ export interface ReplierOptions {
   readonly to: string;
   /** Whether a skill was asked: whoever did learns who answers. */
   readonly isOfSkill: boolean;
+  /** Told when nobody listens to the stream any more. */
+  readonly onGone: () => void;
 }
 
 const FLUSH_EVERY_FRAMES = 64;
@@ -75,7 +77,7 @@ export class Replier {
     const inbox = createInbox(inboxPrefix(agent));
     const probe = nc.subscribe(inbox, {
       callback: (_error, message) => {
-        if (message.subject === inbox && message.headers?.code === 503) this.#gone = true;
+        if (message.subject === inbox && message.headers?.code === 503) this.#leave();
       },
     });
     const beat = setInterval(() => this.#heartbeat(inbox), limits.HEARTBEAT_MS);
@@ -84,6 +86,7 @@ export class Replier {
       for await (const event of events) {
         const { firstEvent } = numbers;
         const number = firstEvent === undefined ? undefined : firstEvent + nth++;
+        if (this.#gone) break;
         await this.#frame("data", boundedBody(event), number);
         if (this.#seq % FLUSH_EVERY_FRAMES === 0) await this.#flushed();
       }
@@ -114,11 +117,17 @@ export class Replier {
     const id = `${this.#options.call.envelopeId}.${seq}`;
     if (!(await this.#admit("frame", id, body, frame))) {
       // A stream with a hole is of no use; the task goes on, and its caller finds it with GetTask.
-      this.#gone = true;
+      this.#leave();
       return;
     }
     this.#seq = seq;
     this.#send(frame, body, seq, { event });
+  }
+
+  /** Stops sending, and lets go of what the stream was read from. The task goes on. */
+  #leave(): void {
+    this.#gone = true;
+    this.#options.onGone();
   }
 
   /** Repeats the last number, so that a lost tail is noticed; a 503 on `probe` means nobody listens. */
@@ -128,7 +137,7 @@ export class Replier {
       this.#send("heartbeat", "", this.#seq, { reply: probe });
     } catch {
       // The connection is closed: there is nobody left to tell.
-      this.#gone = true;
+      this.#leave();
     }
   }
 

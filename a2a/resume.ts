@@ -4,13 +4,17 @@
  */
 import type { StreamResponse } from "@a2a-js/sdk";
 import { type Clock, type Logger, limits, PetrelError, unlessAborted } from "../core/mod.ts";
+import { retryAfterOf } from "./calls/call.ts";
 import type { Received } from "./receive.ts";
+import { isRest } from "./tasks/events.ts";
 
 export interface ResumeOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly agent: string;
   readonly deadlineMs: number;
+  /** The stream of a message ends when the task waits for its caller; a subscription goes on. */
+  readonly endsAtRest: boolean;
   readonly signal: AbortSignal | undefined;
   readonly first: AsyncGenerator<Received>;
   /** Begins anew what was cut before anything came; undefined where that would ask for a second time. */
@@ -31,12 +35,14 @@ const ABSENT_MS_MAX = limits.CARD_TTL_MS;
 export async function* resumed(
   options: ResumeOptions,
 ): AsyncGenerator<StreamResponse, void, undefined> {
-  const { clock, log, agent, subscribe, again, deadlineMs, signal } = options;
+  const { clock, log, agent, subscribe, again, deadlineMs, endsAtRest, signal } = options;
   let stream = options.first;
   let taskId: string | undefined;
   let cursor: number | undefined;
   let waitMs = FIRST_WAIT_MS;
   let absentSinceMs: number | undefined;
+  let isResumed = false;
+  let isOver = false;
   for (;;) {
     try {
       for await (const { response, event } of stream) {
@@ -44,10 +50,14 @@ export async function* resumed(
         cursor = event ?? cursor;
         waitMs = FIRST_WAIT_MS;
         absentSinceMs = undefined;
+        isOver = endsAtRest && isRest(response);
         yield response;
+        if (isOver && isResumed) return;
       }
       return;
     } catch (error) {
+      // Nothing was to follow but the end.
+      if (isOver) return;
       const isBegun = taskId !== undefined && cursor !== undefined;
       if (signal?.aborted || (!isBegun && !again)) throw error;
       if (!mayResume(error) || clock.nowMs() + waitMs >= deadlineMs) throw error;
@@ -55,8 +65,9 @@ export async function* resumed(
       else absentSinceMs = undefined;
       if (absentSinceMs !== undefined && clock.nowMs() - absentSinceMs > ABSENT_MS_MAX) throw error;
       log.info("rpc.resume", { agent, taskId, cursor, error });
-      const jittered = waitMs * (0.5 + Math.random() / 2);
-      await unlessAborted(clock.sleep(jittered, signal), signal);
+      const jitteredMs = Math.max(waitMs * (0.5 + Math.random() / 2), retryAfterOf(error));
+      await unlessAborted(clock.sleep(jitteredMs, signal), signal);
+      isResumed = true;
       waitMs = Math.min(WAIT_MS_MAX, waitMs * 2);
       if (taskId !== undefined && cursor !== undefined) stream = subscribe(taskId, cursor);
       else if (again) stream = again();

@@ -58,6 +58,9 @@ export interface ServeOptions {
 
 type RpcAnswer = Awaited<ReturnType<JsonRpcTransportHandler["handle"]>>;
 
+const STREAMS: ReadonlySet<Method> = new Set(["SendStreamingMessage", "SubscribeToTask"]);
+/** Answers under way have so long to leave when the agent stops. */
+const LEAVE_MS_MAX = 2_000;
 /** Stands for a caller whose name is no name. */
 const UNNAMED = "unnamed";
 
@@ -69,6 +72,7 @@ export class AgentServer {
   /** Shown by `nats micro stats`, whose own figures end when a handler becomes asynchronous. */
   readonly #measured = new Map<string, { answered: number; errors: number; seconds: number }>();
   readonly #stopping = new AbortController();
+  readonly #serving = new Set<Promise<void>>();
   #service: Service | undefined;
 
   constructor(options: ServeOptions) {
@@ -169,6 +173,10 @@ export class AgentServer {
     await this.#service?.stop();
     await this.#runner.shutdown();
     this.#stopping.abort();
+    const late = new AbortController();
+    const waited = this.#options.clock.sleep(LEAVE_MS_MAX, late.signal).catch(() => {});
+    await Promise.race([Promise.all(this.#serving), waited]);
+    late.abort();
   }
 
   /**
@@ -196,9 +204,10 @@ export class AgentServer {
           return;
         }
         // Not answered: the connection is closed, and there is nobody left to answer.
-        void Promise.try(serve, message).catch((error: unknown) =>
-          log.warn("rpc.not_answered", { endpoint, error }),
-        );
+        const served = Promise.try(serve, message)
+          .catch((error: unknown) => log.warn("rpc.not_answered", { endpoint, error }))
+          .finally(() => this.#serving.delete(served));
+        this.#serving.add(served);
       },
     });
   }
@@ -232,6 +241,7 @@ export class AgentServer {
     const caller = callerOf(message.subject);
     const known = isSubjectToken(caller) ? caller : UNNAMED;
     const call = readCall(method, known, message.headers, clock);
+    const left = STREAMS.has(method) ? new AbortController() : undefined;
     const replier = new Replier({
       nc,
       outbox,
@@ -243,12 +253,13 @@ export class AgentServer {
       instance,
       to: message.reply ?? "",
       isOfSkill: message.subject.startsWith("a2a.v1.skill."),
+      onGone: () => left?.abort(),
     });
     try {
       const { text, json, id } = readBody(message.data, method, caller);
       replier.rpcId = id;
       await replier.received(text);
-      const state: CallState = { call };
+      const state: CallState = left ? { call, left: left.signal } : { call };
       const answer = await this.#handle(json, id, state);
       if (Symbol.asyncIterator in answer) return await replier.stream(answer, state);
       await replier.unary(answer);

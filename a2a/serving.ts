@@ -22,6 +22,9 @@ import { followTask } from "./tasks/events.ts";
 import { TaskLog } from "./tasks/log.ts";
 import { OpenTasks } from "./tasks/open.ts";
 
+/** Tasks of other replicas whose webhooks one replica serves; each is a consumer on the server. */
+const PUSH_FOLLOWED_MAX = 512;
+
 /** What an agent is served with. */
 export interface Ground {
   readonly nc: NatsConnection;
@@ -72,8 +75,11 @@ export async function serveAgent(
   const server = new AgentServer({ ...common, ...options });
   await server.start();
   const leaving = new AbortController();
+  // Webhooks are followed apart from clients, so that neither takes the other's room.
+  const followersMax = PUSH_FOLLOWED_MAX;
+  const pushed = new TaskLog({ nc, js, agent: agent.name, clock, log, followersMax });
   const pushing = push
-    ? workerOf(ground, push, server, tasks, log).run(leaving.signal)
+    ? workerOf(ground, push, server, pushed, log).run(leaving.signal)
     : Promise.resolve();
   return {
     agent: agent.name,
@@ -85,6 +91,7 @@ export async function serveAgent(
       leaving.abort();
       await pushing;
       tasks.close();
+      pushed.close();
     },
   };
 }

@@ -250,7 +250,8 @@ export class NatsTransport implements Transport {
     const again =
       method === "SubscribeToTask" ? () => this.#stream(method, params, options) : undefined;
     const signal = options?.signal;
-    return resumed({ clock, agent, log, deadlineMs, signal, first, again, subscribe });
+    const endsAtRest = method === "SendStreamingMessage";
+    return resumed({ clock, agent, log, deadlineMs, endsAtRest, signal, first, again, subscribe });
   }
 
   #stream(

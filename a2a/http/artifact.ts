@@ -1,5 +1,6 @@
 /**
- * The content of an artifact that is too large for an envelope: `GET /agents/<name>/artifacts/<task>/<hash>`.
+ * The content of an artifact that is too large for an envelope: `GET /agents/<name>/artifacts/<task>/<hash>`,
+ * of a task in a tenant with `?tenant=`.
  * It lies under its owner's name, so nobody gets another's; what it is not by its hash is not sent.
  */
 import { isSubjectToken, PetrelError } from "../../core/mod.ts";
@@ -24,7 +25,8 @@ export async function serveArtifact(
 ): Promise<Response> {
   if (!find) throw noSuchAgent();
   if (!isSubjectToken(task) || !/^[0-9a-f]{64}$/.test(hash)) throw noSuchArtifact();
-  const place = { owner: ownerOf(caller, who.principal), taskId: task };
+  const tenant = new URL(request.url).searchParams.get("tenant") ?? undefined;
+  const place = { owner: ownerOf(caller, who.principal, tenant), taskId: task };
   const content = await find(agent, place, hash);
   if (!content) throw noSuchArtifact();
   const digest = new Bun.CryptoHasher("sha256").update(content);

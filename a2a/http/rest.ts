@@ -2,7 +2,7 @@
  * The HTTP+JSON binding (A2A 1.0 section 11): a request becomes the same JSON-RPC call the other binding
  * makes, and its answer is taken out of the envelope again. A body goes on as it came.
  */
-import { newId } from "../../core/mod.ts";
+import { limits, newId } from "../../core/mod.ts";
 import { readEnvelope, violation } from "../frames.ts";
 import { A2A_VERSION } from "../subjects.ts";
 import { type Arrival, callOf, type Edge } from "./edge.ts";
@@ -16,6 +16,7 @@ import {
   malformed,
   restErrorBody,
   restErrorResponse,
+  tooLarge,
   versionNotSupported,
   wrongContentType,
 } from "./refusal.ts";
@@ -44,7 +45,9 @@ export async function serveRest(edge: Edge, arrival: Arrival, path: string): Pro
     const head = `{"jsonrpc":"2.0","id":"${envelopeId}","method":"${route.method}","params":`;
     const body = `${head}${text}}`;
     const base = callOf(edge, arrival, route.method, params, service);
-    const call = { ...base, envelopeId, text: body, bytes: Buffer.from(body) };
+    const bytes = Buffer.from(body);
+    if (bytes.length > limits.ENVELOPE_BYTES_MAX) throw tooLarge();
+    const call = { ...base, envelopeId, text: body, bytes };
     if (isStream(route.method)) return await streamed(edge, arrival, call, contentType);
     arrival.keepOpen(call.timeoutMs);
     return unaryResponse(await ask(edge, call), call, contentType);

@@ -165,7 +165,13 @@ export class PushWorker {
     if (!followed) return;
     const { configs, instance, ...rest } = this.#options;
     const claimed = await configs.replace(followed.entry, { holder: instance });
-    if (!claimed) return;
+    if (!claimed) {
+      // Another has it, or our own claim was taken and its acknowledgement lost.
+      const now = await configs.reread(followed.entry);
+      if (now?.state === "active") this.#known.set(key, now);
+      else this.#known.delete(key);
+      return;
+    }
     followed.entry = claimed;
     this.#known.delete(key);
     const context = {

@@ -1,30 +1,40 @@
 /** An agent that answers with plain messages: it runs, and nothing of it is kept. */
 import type { Message } from "@a2a-js/sdk";
-import { type Clock, type Logger, newId, PetrelError } from "../../core/mod.ts";
+import { type Clock, type Logger, newId, PetrelError, unlessAborted } from "../../core/mod.ts";
 import type { AgentDefinition } from "../agent.ts";
 import type { CallInfo } from "../call.ts";
 import { toA2AError } from "../errors.ts";
 import { agentMessage, dataPart, firstData, firstText, textPart } from "./parts.ts";
 
-/** Throws what the agent's code throws, as an A2AError; DEADLINE_EXCEEDED goes to its signal. */
-export async function answerWithMessage(
-  agent: AgentDefinition,
-  message: Message,
-  call: CallInfo,
-  clock: Clock,
-  log: Logger,
-): Promise<Message> {
+export interface AnswerOptions {
+  readonly agent: AgentDefinition;
+  readonly message: Message;
+  readonly call: CallInfo;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Aborts when the agent stops. */
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * Throws what the agent's code throws, as an A2AError. Code that ignores its signal is not waited for
+ * beyond the call's deadline.
+ */
+export async function answerWithMessage(options: AnswerOptions): Promise<Message> {
+  const { agent, message, call, clock, log, stopping } = options;
   const ids = { taskId: "", contextId: message.contextId || newId() };
   const late = new AbortController();
   const timer = setTimeout(
     () => late.abort(new PetrelError("DEADLINE_EXCEEDED", "nobody waits any more")),
     Math.max(0, call.deadlineMs - clock.nowMs()),
   );
+  const onStop = () => late.abort(new PetrelError("UNAVAILABLE", "the agent is shutting down"));
+  stopping.addEventListener("abort", onStop, { once: true });
   const untold = async (): Promise<never> => {
     throw new PetrelError("INTERNAL", "an agent that answers with messages has no artifacts");
   };
   try {
-    const result = await agent.run({
+    const running = agent.run({
       ...ids,
       message,
       data: firstData(message),
@@ -42,6 +52,7 @@ export async function answerWithMessage(
       attach: untold,
       chunk: untold,
     });
+    const result = await unlessAborted(running, late.signal);
     if (result.kind === "failed") throw new PetrelError("INTERNAL", result.text);
     return agentMessage(ids, [
       textPart(result.text),
@@ -51,5 +62,6 @@ export async function answerWithMessage(
     throw toA2AError(error);
   } finally {
     clearTimeout(timer);
+    stopping.removeEventListener("abort", onStop);
   }
 }

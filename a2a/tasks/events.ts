@@ -1,9 +1,9 @@
 /** A task's events for one who watches: every one once, in order, from this replica or from the log. */
-import type { StreamResponse } from "@a2a-js/sdk";
+import { type StreamResponse, taskStateFromJSON } from "@a2a-js/sdk";
 import { TaskNotFoundError } from "@a2a-js/sdk/errors";
-import { isTerminalState } from "./fold.ts";
+import { isInterruptedState, isTerminalState } from "./fold.ts";
 import type { TaskLog, TaskPlace } from "./log.ts";
-import type { StoredRecord } from "./record.ts";
+import { ANSWERED_BY_MESSAGE, type StoredRecord } from "./record.ts";
 import type { NumberedEvent, TaskWriter } from "./writer.ts";
 
 export interface EventSource {
@@ -31,11 +31,19 @@ export async function* eventsAfter(
       if (isLast(one.response)) return;
     }
   }
-  if (signal.aborted) return;
+  if (signal.aborted || (await hasEndedBy(log, place, event))) return;
   for await (const one of numbered(log.follow(place, seq, signal), event)) {
     yield one;
     if (isLast(one.response)) return;
   }
+}
+
+/** Whether the event was the last there will be: whoever has it waits for nothing. */
+async function hasEndedBy(log: TaskLog, place: TaskPlace, event: number): Promise<boolean> {
+  if (event === 0) return false;
+  const last = await log.last(place);
+  if (!last || last.last > event) return false;
+  return last.state === ANSWERED_BY_MESSAGE || isTerminalState(taskStateFromJSON(last.state));
 }
 
 /** As long as the task is run here, as it is stored. */
@@ -87,6 +95,15 @@ async function* numbered(
       event++;
     }
   }
+}
+
+/** After it a turn does nothing more: the task has ended, or waits for its caller. */
+export function isRest(response: StreamResponse): boolean {
+  const { payload } = response;
+  if (payload?.$case === "message") return true;
+  if (payload?.$case !== "statusUpdate" && payload?.$case !== "task") return false;
+  const state = payload.value.status?.state;
+  return isTerminalState(state) || isInterruptedState(state);
 }
 
 /** Nothing follows it: a plain answer, or the task's end. */

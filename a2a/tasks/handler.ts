@@ -17,25 +17,18 @@ import {
   type SendMessageRequest,
   type StreamResponse,
   type SubscribeToTaskRequest,
-  type Task,
+  Task,
   type TaskPushNotificationConfig,
   TaskState,
 } from "@a2a-js/sdk";
 import {
-  PushNotificationNotSupportedError,
   RequestMalformedError,
   TaskNotCancelableError,
   TaskNotFoundError,
   UnsupportedOperationError,
 } from "@a2a-js/sdk/errors";
 import type { A2ARequestHandler, ServerCallContext } from "@a2a-js/sdk/server";
-import {
-  type Clock,
-  formatTraceparent,
-  isSubjectToken,
-  limits,
-  PetrelError,
-} from "../../core/mod.ts";
+import { type Clock, isSubjectToken, limits, PetrelError, unlessAborted } from "../../core/mod.ts";
 import { type AgentDefinition, extendedCardOf } from "../agent.ts";
 import type { CallInfo } from "../call.ts";
 import { toA2AError } from "../errors.ts";
@@ -43,18 +36,30 @@ import type { PushConfigs } from "../push/configs.ts";
 import { ownerOf } from "../subjects.ts";
 import { answerWithMessage } from "./answer.ts";
 import { checkedMessage, checkScopes } from "./checks.ts";
-import { eventsAfter } from "./events.ts";
-import { isAtRest, isInterruptedState, isTerminal, isTerminalState, snapshotOf } from "./fold.ts";
+import { eventsAfter, isRest } from "./events.ts";
+import { isAtRest, isTerminal, snapshotOf } from "./fold.ts";
 import { Gate } from "./gate.ts";
 import { pageOf } from "./list.ts";
 import { type Loaded, loadTask } from "./load.ts";
-import type { TaskPlace } from "./log.ts";
-import type { TurnEntry } from "./record.ts";
+import type { TaskHead, TaskPlace } from "./log.ts";
+import {
+  isBroken,
+  notFound,
+  notPushed,
+  resultOf,
+  rethrown,
+  shuttingDown,
+  tooLate,
+  turnEntryOf,
+  withHistory,
+} from "./results.ts";
 import type { Begun, TaskRunner } from "./runner.ts";
 
 /** What travels beside the SDK's context, between the server and the handler. */
 export interface CallState {
   readonly call: CallInfo;
+  /** Aborts when the client has left, and its stream is nobody's. */
+  readonly left?: AbortSignal;
   /** Number of the event in a stream's first frame; each later frame bears the next. */
   firstEvent?: number;
 }
@@ -79,6 +84,7 @@ export class AgentHandler implements A2ARequestHandler {
   readonly #options: HandlerOptions;
   readonly #answers = new Gate("answers under way", limits.ANSWERS_RUNNING_MAX);
   readonly #streams = new Gate("streams", limits.STREAMS_OPEN_MAX);
+  readonly #waits = new Gate("calls that wait for tasks", limits.ANSWERS_RUNNING_MAX);
   readonly #lists = new Gate("lists under way", limits.LISTS_RUNNING_MAX);
 
   constructor(options: HandlerOptions) {
@@ -142,17 +148,33 @@ export class AgentHandler implements A2ARequestHandler {
   ): Promise<ListTasksResponse> {
     const owner = this.#owner(context);
     const { runner } = this.#options;
-    const heads = await this.#lists.within(() => runner.log.heads(owner)).catch(rethrown);
-    const page = pageOf(heads, params);
-    const found = await Promise.all(
-      page.heads.map(({ taskId }) => this.#task({ owner, taskId }).catch(unlessGone)),
-    );
-    const tasks = found
+    const listed = await this.#lists
+      .within(async () => {
+        const page = pageOf(await runner.log.heads(owner), params);
+        const tasks = await Promise.all(page.heads.map((head) => this.#listed(owner, head)));
+        return { page, tasks };
+      })
+      .catch(rethrown);
+    const { page } = listed;
+    const tasks = listed.tasks
       .filter((task) => task !== undefined)
       .map((task) => withHistory(task, params.historyLength))
       .map((task) => (params.includeArtifacts ? task : { ...task, artifacts: [] }));
     const { totalSize, pageSize, nextPageToken } = page;
     return { tasks, totalSize, pageSize, nextPageToken };
+  }
+
+  /** A task of a page: as it is, or as its head shows it where its log cannot be read. */
+  async #listed(owner: string, head: TaskHead): Promise<Task | undefined> {
+    try {
+      return await this.#task({ owner, taskId: head.taskId });
+    } catch (error) {
+      if (error instanceof TaskNotFoundError) return undefined;
+      if (!isBroken(error)) throw error;
+      this.#options.runner.logger.error("task.unreadable", { taskId: head.taskId, error });
+      const { taskId: id, state, at: timestamp } = head;
+      return Task.fromJSON({ id, contextId: head.context, status: { state, timestamp } });
+    }
   }
 
   async cancelTask(params: CancelTaskRequest, context: ServerCallContext): Promise<Task> {
@@ -228,10 +250,10 @@ export class AgentHandler implements A2ARequestHandler {
   }
 
   #answer(message: Message, call: CallInfo): Promise<Message> {
-    const { agent, clock } = this.#options;
+    const { agent, clock, stopping } = this.#options;
     const log = this.#log(call);
     return this.#answers
-      .within(() => answerWithMessage(agent, message, call, clock, log))
+      .within(() => answerWithMessage({ agent, message, call, clock, log, stopping }))
       .catch(rethrown);
   }
 
@@ -272,19 +294,27 @@ export class AgentHandler implements A2ARequestHandler {
 
   /** The task at rest, or the answer; at once if asked so and there is a task to show. */
   async #outcome(begun: Begun, call: CallInfo, immediately: boolean): Promise<Message | Task> {
-    const { runner } = this.#options;
+    const { runner, stopping, clock } = this.#options;
     const { place, running } = begun;
-    if (running) {
-      const first = immediately ? runner.shown(running) : running.done;
-      await first;
-      const { folded, lost } = running.writer;
-      if (!lost || folded.answer || (folded.task && isAtRest(folded.task))) {
-        if (folded.answer) return folded.answer;
-        if (folded.task) return snapshotOf(folded.task);
+    const leave = this.#waits.enter();
+    const late = new AbortController();
+    const leftMs = Math.max(1, call.deadlineMs - clock.nowMs());
+    const timer = setTimeout(() => late.abort(tooLate(place)), leftMs);
+    try {
+      if (running) {
+        const first = immediately ? runner.shown(running) : running.done;
+        await unlessAborted(first, late.signal);
       }
+      const found = running && resultOf(running.writer);
+      if (found) return found;
+      return await runner.awaitRest(place, immediately, AbortSignal.any([late.signal, stopping]));
+    } catch (error) {
+      if (stopping.aborted) throw shuttingDown();
+      throw late.signal.aborted ? tooLate(place) : toA2AError(error);
+    } finally {
+      clearTimeout(timer);
+      leave();
     }
-    const late = AbortSignal.timeout(Math.max(1, call.deadlineMs - this.#options.clock.nowMs()));
-    return runner.awaitRest(place, immediately, late).catch(rethrown);
   }
 
   /** The task as it is, then what follows. */
@@ -324,7 +354,8 @@ export class AgentHandler implements A2ARequestHandler {
     state.firstEvent ??= event + 1;
     const leaving = new AbortController();
     const { stopping } = this.#options;
-    const signal = AbortSignal.any([leaving.signal, stopping]);
+    const left = state.left ? [state.left] : [];
+    const signal = AbortSignal.any([leaving.signal, stopping, ...left]);
     const { log } = runner;
     let leave = () => {};
     try {
@@ -334,7 +365,7 @@ export class AgentHandler implements A2ARequestHandler {
         yield response;
         if (untilRest && isRest(response)) return;
       }
-      if (stopping.aborted) throw new PetrelError("UNAVAILABLE", "the agent is shutting down");
+      if (stopping.aborted) throw shuttingDown();
     } catch (error) {
       throw toA2AError(error);
     } finally {
@@ -388,42 +419,4 @@ function stateOf(context: ServerCallContext): CallState {
   const state = states.get(context);
   if (!state) throw new PetrelError("INTERNAL", "a call reached the handler without its identity");
   return state;
-}
-
-function turnEntryOf(call: CallInfo): TurnEntry {
-  const { caller, onBehalf, trace, shardKey, method, deadlineMs } = call;
-  const traceparent = formatTraceparent(trace);
-  return { caller, onBehalf, traceparent, shardKey, method, deadlineMs, attempt: 1 };
-}
-
-/** The task with at most so many of its last messages (A2A 1.0 section 3.2.4). */
-function withHistory(task: Task, historyLength: number | undefined): Task {
-  if (historyLength === undefined) return task;
-  return { ...task, history: historyLength > 0 ? task.history.slice(-historyLength) : [] };
-}
-
-/** After it a turn does nothing more. */
-function isRest(response: StreamResponse): boolean {
-  const { payload } = response;
-  if (payload?.$case === "message") return true;
-  if (payload?.$case !== "statusUpdate" && payload?.$case !== "task") return false;
-  const state = payload.value.status?.state;
-  return isTerminalState(state) || isInterruptedState(state);
-}
-
-function notFound({ taskId }: TaskPlace): TaskNotFoundError {
-  return new TaskNotFoundError(`Task not found: ${taskId.slice(0, 128)}`);
-}
-
-function notPushed(): PushNotificationNotSupportedError {
-  return new PushNotificationNotSupportedError("the agent sends no push notifications");
-}
-
-function rethrown(error: unknown): never {
-  throw toA2AError(error);
-}
-
-/** A task that expired between the list and the look is not in the page. */
-function unlessGone(error: unknown): undefined {
-  if (!(error instanceof TaskNotFoundError)) throw error;
 }

@@ -2,6 +2,7 @@
 import { apply, emptyFold, type Folded } from "./fold.ts";
 import type { TaskLog, TaskPlace } from "./log.ts";
 import type { OpenTasks } from "./open.ts";
+import type { StoredRecord } from "./record.ts";
 
 export interface Loaded {
   readonly folded: Folded;
@@ -29,7 +30,17 @@ export async function loadTask(
   const isUsable = snapshot !== undefined && snapshot.seq <= seq;
   const folded = isUsable ? snapshot.folded : emptyFold();
   for await (const record of log.read(place, isUsable ? snapshot.seq : 0, seq)) {
+    const isHeadless = record.first > 1 && !folded.task && !startsWithTask(record);
+    // The task's beginning has expired: there is no such task any more.
+    if (isHeadless) return undefined;
+    // Where records have expired the numbers go on all the same.
+    folded.event = record.first - 1;
     for (const entry of record.entries) apply(folded, entry);
   }
   return { folded, seq, instance };
+}
+
+function startsWithTask({ entries }: StoredRecord): boolean {
+  const [first] = entries.filter((entry) => "event" in entry);
+  return first !== undefined && first.event.payload?.$case === "task";
 }

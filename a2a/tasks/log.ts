@@ -60,6 +60,8 @@ export interface TaskLogOptions {
   readonly agent: string;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Default {@link FOLLOWERS_MAX}. */
+  readonly followersMax?: number;
 }
 
 const NANOS_PER_MS = 1e6;
@@ -70,6 +72,7 @@ const CONSUMER_IDLE_MS = 30_000;
 /** However a follower's consumer fares, it looks for itself this often whether it missed something. */
 const LOOK_EVERY_MS = 5_000;
 const REOPEN_AFTER_MS = 250;
+const RETRY_AFTER_MS = 5_000;
 /** Tasks of other replicas that one replica follows at a time; each is a consumer on the server. */
 export const FOLLOWERS_MAX = 256;
 /** Tasks of one owner that are looked through to list them. */
@@ -145,8 +148,12 @@ export class TaskLog {
     // An attempt whose acknowledgement was lost may be what stands there.
     if (last && there && isSame(there, head)) return last.seq;
     // What is no record was published by somebody who may not: it is passed over, by readers too.
-    if (last && !there && last.seq > expectedSeq)
-      return this.append(place, head, entries, last.seq);
+    if (last && !there && last.seq > expectedSeq) {
+      let real: StoredRecord | undefined;
+      for await (const record of this.read(place, expectedSeq, last.seq)) real = record;
+      if (!real) return this.append(place, head, entries, last.seq);
+      if (isSame(real, head)) return last.seq;
+    }
     throw new PetrelError("CONFLICT", "another replica wrote to the task's log", {
       taskId: place.taskId,
     });
@@ -194,9 +201,11 @@ export class TaskLog {
     afterSeq: number,
     signal: AbortSignal,
   ): AsyncGenerator<StoredRecord, void, undefined> {
-    if (this.#followers >= FOLLOWERS_MAX) {
-      throw new PetrelError("OVERLOADED", `this replica already follows ${FOLLOWERS_MAX} tasks`, {
-        limit: FOLLOWERS_MAX,
+    const { followersMax = FOLLOWERS_MAX } = this.#options;
+    if (this.#followers >= followersMax) {
+      throw new PetrelError("OVERLOADED", `this replica already follows ${followersMax} tasks`, {
+        limit: followersMax,
+        retryAfterMs: RETRY_AFTER_MS,
       });
     }
     this.#followers++;

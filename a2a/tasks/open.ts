@@ -28,6 +28,8 @@ const Stored = z.object({
 
 export interface OpenTask extends TaskPlace {
   readonly instance: string;
+  /** Of the entry: who removes it must not remove a later one. */
+  readonly revision: number;
 }
 
 /** A task after the record with sequence `seq`. */
@@ -48,29 +50,35 @@ export class OpenTasks {
   }
 
   /** Says that this replica runs the task, which is `folded` after the record `seq`. */
-  async put(place: TaskPlace, seq: number, folded: Folded, open: boolean): Promise<void> {
+  async put(place: TaskPlace, seq: number, folded: Folded, open: boolean): Promise<number> {
     const { event, task, turn } = folded;
     const head = { v: 1, instance: this.#instance, open, seq, event, turn };
     const whole = JSON.stringify(task && seq > 0 ? { ...head, task: Task.toJSON(task) } : head);
     const fits = whole.length <= SNAPSHOT_BYTES_MAX;
-    await this.#kv.put(this.#key(place), fits ? whole : JSON.stringify(head));
+    return this.#kv.put(this.#key(place), fits ? whole : JSON.stringify(head));
   }
 
   /**
    * Says that this replica is about to run a task, where nobody says so already: of two that begin the same
    * task the log refuses one, and that one must not stand here.
    */
-  async claim(place: TaskPlace): Promise<void> {
+  async claim(place: TaskPlace): Promise<number | undefined> {
     const head = { v: 1, instance: this.#instance, open: true, seq: 0, event: 0 };
     try {
-      await this.#kv.create(this.#key(place), JSON.stringify(head));
+      return await this.#kv.create(this.#key(place), JSON.stringify(head));
     } catch (error) {
-      if (!(error instanceof Error && /wrong last sequence/i.test(error.message))) throw error;
+      if (!isWrongRevision(error)) throw error;
+      return undefined;
     }
   }
 
-  async remove(place: TaskPlace): Promise<void> {
-    await this.#kv.delete(this.#key(place));
+  /** Removes an entry, unless somebody wrote another in its place. */
+  async remove(place: TaskPlace, revision: number): Promise<void> {
+    try {
+      await this.#kv.delete(this.#key(place), { previousSeq: revision });
+    } catch (error) {
+      if (!isWrongRevision(error)) throw error;
+    }
   }
 
   /** The last snapshot of a task, where one was kept. */
@@ -84,16 +92,25 @@ export class OpenTasks {
     return { seq, folded };
   }
 
-  /** The agent's open tasks as they come and go, until the watch is stopped. `undefined` is one that went. */
+  /** The agent's open tasks as they come and go, until the watch ends. `undefined` is one that went. */
   async watch(
     log: Logger,
     onChange: (key: string, open: OpenTask | undefined) => void,
+    onEnd: () => void,
   ): Promise<() => void> {
+    let isStopped = false;
     const watch = await this.#kv.watch({ key: `${this.#agent}.>` });
     void (async () => {
       for await (const entry of watch) onChange(entry.key, this.#read(entry));
-    })().catch((error: unknown) => log.error("tasks.watch_ended", { error }));
-    return () => watch.stop();
+      if (!isStopped) onEnd();
+    })().catch((error: unknown) => {
+      log.error("tasks.watch_ended", { error });
+      onEnd();
+    });
+    return () => {
+      isStopped = true;
+      watch.stop();
+    };
   }
 
   #read(entry: KvWatchEntry): OpenTask | undefined {
@@ -101,12 +118,16 @@ export class OpenTasks {
     if (entry.operation !== "PUT") return undefined;
     const stored = Stored.safeParse(jsonOf(entry.string()));
     if (!stored.success || !stored.data.open) return undefined;
-    return { owner, taskId, instance: stored.data.instance };
+    return { owner, taskId, instance: stored.data.instance, revision: entry.revision };
   }
 
   #key({ owner, taskId }: TaskPlace): string {
     return `${this.#agent}.${owner}.${taskId}`;
   }
+}
+
+function isWrongRevision(error: unknown): boolean {
+  return error instanceof Error && /wrong last sequence/i.test(error.message);
 }
 
 function jsonOf(text: string): unknown {

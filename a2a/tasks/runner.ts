@@ -51,6 +51,8 @@ export interface Begun {
 
 /** A task whose replica died so often is the cause of it. */
 const ATTEMPTS_MAX = 3;
+/** A task that changed so often while somebody looked is told to be in motion. */
+const CHANGES_MAX = 3;
 /** Beyond the bound on tasks: when a caller may come back. */
 const RETRY_AFTER_MS = 1_000;
 
@@ -116,9 +118,15 @@ export class TaskRunner {
    * TaskNotFound, UnsupportedOperation, RequestMalformed, OVERLOADED or UNAVAILABLE.
    */
   async continueTask(place: TaskPlace, message: Message, entry: TurnEntry): Promise<Begun> {
-    for (let attempt = 1; ; attempt++) {
-      const known = this.running(place);
+    for (let attempt = 1; attempt <= CHANGES_MAX; attempt++) {
+      const before = this.running(place);
       const loaded = await this.#load(place);
+      const known = this.running(place);
+      if (known && known !== before) {
+        // Somebody took it up while we looked: what we know of it is old.
+        await this.shown(known, loaded?.seq ?? 0);
+        continue;
+      }
       const task = known?.writer.folded.task ?? loaded?.folded.task;
       if (!loaded || !task) throw new TaskNotFoundError(`Task not found: ${place.taskId}`);
       const from = loaded.folded.event;
@@ -136,10 +144,12 @@ export class TaskRunner {
         this.#run({ writer, message, contextId, entry, before: task, mode: "new" }),
       );
       await this.shown(running, loaded.seq);
-      if (!isConflict(writer.lost)) return { place, running, from };
-      // Somebody was faster: another message, or a cancel.
-      if (attempt === 3) throw new PetrelError("CONFLICT", "the task changes too fast");
+      // On conflict somebody was faster: another message, or a cancel.
+      if (isConflict(writer.lost)) continue;
+      if (writer.lost && writer.seq === loaded.seq) throw writer.lost;
+      return { place, running, from };
     }
+    throw tooFast(place);
   }
 
   /** Resolves when a task can be shown that is newer than the record `afterSeq`, or the turn is over. */
@@ -178,17 +188,23 @@ export class TaskRunner {
     });
   }
 
-  /** Cancels a task wherever it runs; one that nobody runs is ended in its log. */
+  /**
+   * Cancels a task wherever it runs; one that nobody runs is ended in its log. Throws CONFLICT when it
+   * changes too fast, UNAVAILABLE when its log cannot be written.
+   */
   async cancel(place: TaskPlace, entry: TurnEntry): Promise<void> {
     if (await this.cancelHere(place)) return;
-    for (let attempt = 1; attempt <= 3; attempt++) {
+    for (let attempt = 1; attempt <= CHANGES_MAX; attempt++) {
       const loaded = await this.#load(place);
       const task = loaded?.folded.task;
       if (!loaded || !task || isTerminal(task)) return;
       const isOwned = !isAtRest(task) && loaded.instance !== this.#options.instance;
       if (isOwned && (await this.#options.cancelElsewhere(loaded.instance, place))) return;
+      if (isOwned) await this.retell(place, loaded.folded);
       if (await this.end(place, loaded, entry, cancelledError(place))) return;
+      if (await this.cancelHere(place)) return;
     }
+    throw tooFast(place);
   }
 
   /** Cancels a task that runs here, and waits for its end; false where it does not run here. */
@@ -197,12 +213,13 @@ export class TaskRunner {
     if (!running) return false;
     running.writer.abort.abort(cancelledError(place));
     await running.done;
-    return running.writer.lost === undefined;
+    const { lost, folded } = running.writer;
+    return lost === undefined && folded.task !== undefined && isTerminal(folded.task);
   }
 
   /**
    * Ends a task that nobody runs any more as failed, or cancelled where `reason` says so. False when
-   * somebody wrote to its log meanwhile.
+   * somebody wrote to its log meanwhile. Throws UNAVAILABLE when it cannot be written.
    */
   async end(
     place: TaskPlace,
@@ -219,6 +236,7 @@ export class TaskRunner {
     const turn = { writer, message: message ?? noMessage(place), contextId, entry, before, agent };
     const running = this.#hold(place, writer, () => this.#run({ ...turn, mode: "end" }));
     await running.done;
+    if (writer.lost && !isConflict(writer.lost)) throw writer.lost;
     return writer.lost === undefined;
   }
 
@@ -287,13 +305,17 @@ export class TaskRunner {
   /** Counts the task as running until `work` is done. */
   #hold(place: TaskPlace, writer: TaskWriter, work: () => Promise<void>): Running {
     const key = keyOf(place);
+    const earlier = this.#running.get(key);
     const done = Promise.try(work)
       .catch((error: unknown) => {
         if (!writer.lost) this.logger.error("task.not_run", { taskId: place.taskId, error });
         writer.end();
       })
       .finally(() => {
-        if (this.#running.get(key)?.writer === writer) this.#running.delete(key);
+        if (this.#running.get(key)?.writer !== writer) return;
+        // One that began before and still runs was right: this one was refused by the log.
+        if (earlier && !earlier.writer.isOver) this.#running.set(key, earlier);
+        else this.#running.delete(key);
       });
     const running = { writer, done };
     this.#running.set(key, running);
@@ -360,6 +382,10 @@ function claimed(message: Message, contextId: string): unknown {
 
 function cancelledError({ taskId }: TaskPlace): PetrelError {
   return new PetrelError("CANCELLED", "cancelled by its caller", { taskId });
+}
+
+function tooFast({ taskId }: TaskPlace): PetrelError {
+  return new PetrelError("CONFLICT", "the task changes too fast", { taskId });
 }
 
 /** Stands for a message that is not known any more. */

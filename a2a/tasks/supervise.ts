@@ -30,7 +30,7 @@ const HANGS_AFTER_MS = 15_000;
 /** An entry of our own whose task does not run, such as one whose removal failed. */
 const STALE_AFTER_MS = 5_000;
 /** Taken over at a time: each may run. */
-const AT_ONCE_MAX = 16;
+const AT_ONCE_MAX = 64;
 
 /** What is known of a replica that did not answer. */
 interface Absence {
@@ -43,6 +43,8 @@ export class Supervisor {
   readonly #open = new Map<string, OpenTask>();
   readonly #absent = new Map<string, Absence>();
   readonly #stopping = new AbortController();
+  /** Its watch has ended, or could not be made: it is made anew. */
+  #isDeaf = false;
   #unwatch: () => void = () => {};
   #done: Promise<void> | undefined;
 
@@ -64,31 +66,47 @@ export class Supervisor {
 
   async #watch(): Promise<void> {
     const { runner, log } = this.#options;
+    this.#isDeaf = true;
+    const unwatch = await runner.open.watch(
+      log,
+      (key, open) => {
+        if (open) this.#open.set(key, open);
+        else this.#open.delete(key);
+      },
+      () => {
+        this.#isDeaf = !this.#stopping.signal.aborted;
+      },
+    );
     this.#unwatch();
-    this.#unwatch = await runner.open.watch(log, (key, open) => {
-      if (open) this.#open.set(key, open);
-      else this.#open.delete(key);
-    });
+    this.#unwatch = unwatch;
+    this.#isDeaf = false;
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
     const { clock, log } = this.#options;
+    let isMore = false;
     while (!signal.aborted) {
-      await clock.sleep(LOOK_EVERY_MS, signal).catch(() => {});
+      if (!isMore) await clock.sleep(LOOK_EVERY_MS, signal).catch(() => {});
       if (signal.aborted) return;
-      await this.#look().catch((error: unknown) => log.warn("tasks.not_supervised", { error }));
+      isMore = await this.#look().catch((error: unknown) => {
+        log.warn("tasks.not_supervised", { error });
+        return false;
+      });
     }
   }
 
-  async #look(): Promise<void> {
+  /** True when there is more to take over at once. */
+  async #look(): Promise<boolean> {
+    if (this.#isDeaf) await this.#watch();
     const instances = new Set([...this.#open.values()].map(({ instance }) => instance));
     for (const known of this.#absent.keys()) if (!instances.has(known)) this.#absent.delete(known);
     await Promise.all([...instances].map((instance) => this.#ask(instance)));
     const orphans = [...this.#open]
       .filter(([, open]) => this.#isOrphan(open))
       .slice(0, AT_ONCE_MAX);
-    await Promise.all(orphans.map(([key, open]) => this.#takeOver(key, open)));
+    const dealt = await Promise.all(orphans.map(([key, open]) => this.#takeOver(key, open)));
+    return orphans.length === AT_ONCE_MAX && dealt.includes(true);
   }
 
   /** Asks a replica whether it lives, and notes since when it does not. */
@@ -124,7 +142,8 @@ export class Supervisor {
     return this.#options.clock.nowMs() - absence.sinceMs >= graceMs;
   }
 
-  async #takeOver(key: string, place: OpenTask): Promise<void> {
+  /** True when the task needs nobody any more, or is somebody's again. */
+  async #takeOver(key: string, place: OpenTask): Promise<boolean> {
     const { runner, log } = this.#options;
     const { taskId, instance } = place;
     try {
@@ -132,25 +151,27 @@ export class Supervisor {
       if (loaded?.instance === instance) await runner.retell(place, loaded.folded);
       if (!loaded || isFinished(loaded.folded)) {
         // It came to rest before its replica died, or was never claimed.
-        await runner.open.remove(place);
+        await runner.open.remove(place, place.revision);
         this.#open.delete(key);
-        return;
+        return true;
       }
       if (loaded.instance !== instance) {
         // The entry was wrong, the log is not: it is that replica which has to be there.
         this.#open.set(key, { ...place, instance: loaded.instance });
-        return;
+        return false;
       }
       const taken = await runner.takeOver(place, loaded);
       log.warn("task.taken_over", { taskId, from: instance, taken });
+      return true;
     } catch (error) {
       const isExpected = error instanceof PetrelError && error.retry === "later";
       // A log that cannot be read does not become readable.
-      if (!isExpected) this.#open.delete(key);
-      log[isExpected ? "info" : "error"]("task.not_taken_over", {
-        taskId,
-        error: messageOf(error),
-      });
+      this.#open.delete(key);
+      // The others first: what cannot be done now must not be in their way.
+      if (isExpected) this.#open.set(key, place);
+      const words = { taskId, error: messageOf(error) };
+      log[isExpected ? "info" : "error"]("task.not_taken_over", words);
+      return false;
     }
   }
 

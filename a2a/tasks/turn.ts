@@ -23,6 +23,7 @@ import {
 } from "../../core/mod.ts";
 import type { AgentDefinition, Part, Turn, TurnResult } from "../agent.ts";
 import type { ArtifactStore } from "./artifacts.ts";
+import { snapshotOf } from "./fold.ts";
 import { agentMessage, dataPart, firstData, firstText, textPart, weightOf } from "./parts.ts";
 import type { TurnEntry } from "./record.ts";
 import { isConflict, type TaskWriter } from "./writer.ts";
@@ -78,6 +79,9 @@ export class TurnRunner {
   #inlineBytes: number;
   #isTold = false;
   #hasEnded = false;
+  /** Why the task itself could not be told. */
+  #tooLarge: unknown;
+  #adding: Promise<void> = Promise.resolve();
 
   constructor(options: TurnOptions) {
     this.#options = options;
@@ -101,6 +105,7 @@ export class TurnRunner {
     if (this.#options.mode === "again") this.#progress("run again: its replica is gone", undefined);
     else setImmediate(() => this.#begin());
     try {
+      await this.#claim();
       // A turn that ignores its signal does not hold its task open.
       const result = await unlessAborted(
         Promise.try(() => agent.run(turn)),
@@ -116,8 +121,29 @@ export class TurnRunner {
     writer.end();
   }
 
+  /**
+   * A turn that must not be done twice begins when it is stored that this replica does it. Of a task's
+   * first turn the runner has seen to that.
+   */
+  async #claim(): Promise<void> {
+    const { mode, before, agent, writer } = this.#options;
+    if (mode === "new" && before && !agent.repeatable) {
+      this.#begin();
+      await writer.stored();
+    }
+    writer.abort.signal.throwIfAborted();
+  }
+
+  /** The task as the turns before this one left it. */
+  #earlier(): Task | undefined {
+    const { before, mode } = this.#options;
+    if (!before || mode !== "again") return before && snapshotOf(before);
+    const history = before.history.slice(0, -1);
+    return history.length > 0 ? { ...snapshotOf(before), history } : undefined;
+  }
+
   #turn(): Turn {
-    const { writer, message, entry, log, contextId, before, mode } = this.#options;
+    const { writer, message, entry, log, contextId, mode } = this.#options;
     const { taskId } = writer.place;
     const trace = parseTraceparent(entry.traceparent) ?? newTrace();
     return {
@@ -126,7 +152,7 @@ export class TurnRunner {
       message,
       data: firstData(message),
       text: firstText(message),
-      task: before,
+      task: this.#earlier(),
       isRestart: mode === "again",
       caller: entry.caller,
       onBehalf: entry.onBehalf,
@@ -135,10 +161,18 @@ export class TurnRunner {
       signal: writer.abort.signal,
       log: log.with({ taskId, traceId: trace.traceId }),
       progress: (text, data) => this.#progress(text, data),
-      artifact: (name, data) => this.#attach(name, [dataPart(data)]),
-      attach: (name, parts) => this.#attach(name, parts),
-      chunk: (name, part, options) => this.#chunk(name, part, options?.last ?? false),
+      artifact: (name, data) => this.#inOrder(() => this.#attach(name, [dataPart(data)])),
+      attach: (name, parts) => this.#inOrder(() => this.#attach(name, parts)),
+      chunk: (name, part, options) =>
+        this.#inOrder(() => this.#chunk(name, part, options?.last ?? false)),
     };
+  }
+
+  /** What an agent adds without waiting is added one after the other all the same. */
+  #inOrder(add: () => Promise<void>): Promise<void> {
+    const added = this.#adding.then(add);
+    this.#adding = added.catch(() => {});
+    return added;
   }
 
   /** Tells of the task itself, before anything is told of what it does. */
@@ -159,8 +193,9 @@ export class TurnRunner {
     try {
       this.#push({ $case: "task", value: task });
     } catch (error) {
-      // Told without what makes it too large, so that there is a task to fail.
-      this.#push({ $case: "task", value: { ...task, history: [], artifacts: [] } });
+      this.#tooLarge = error;
+      // Of a new task, told without what makes it too large, so that there is a task to fail.
+      if (!before) this.#push({ $case: "task", value: { ...task, history: [] } });
       this.#options.writer.abort.abort(error);
     }
   }
@@ -205,6 +240,7 @@ export class TurnRunner {
     growing.bytes += weight;
     const append = known !== undefined;
     this.#pushArtifact(growing.artifactId, name, [part], { append, last });
+    if (this.#inlineBytes > INLINE_BYTES_MAX) await this.#move(growing);
     if (last) this.#growing.delete(name);
     await this.#options.writer.room();
   }
@@ -260,6 +296,7 @@ export class TurnRunner {
     const parts = [textPart(result.text), ...data];
     if (result.kind !== "message") {
       this.#begin();
+      if (this.#tooLarge !== undefined) throw this.#tooLarge;
       this.#hasEnded = true;
       this.#pushStatus(this.#status(END_STATES[result.kind], parts));
     } else if (this.#isTold || this.#options.before) {
@@ -268,9 +305,9 @@ export class TurnRunner {
         "the agent answered with a message after its task had begun",
       );
     } else {
-      this.#hasEnded = true;
       const { contextId } = this.#options;
       this.#push({ $case: "message", value: agentMessage({ taskId: "", contextId }, parts) });
+      this.#hasEnded = true;
     }
   }
 

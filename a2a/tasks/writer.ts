@@ -73,6 +73,8 @@ export class TaskWriter {
   #records = 0;
   #flushing: Promise<void> | undefined;
   #isOpen = false;
+  #openRevision: number | undefined;
+  #snapshot: Promise<void> | undefined;
   #isOver = false;
   #isScheduled = false;
   #storeTriesMs = STORE_TRIES_MS;
@@ -244,7 +246,9 @@ export class TaskWriter {
   async #note(): Promise<void> {
     const { open, from } = this.#options;
     try {
-      await (from ? open.put(this.place, this.#seq, this.#folded, true) : open.claim(this.place));
+      this.#openRevision = from
+        ? await open.put(this.place, this.#seq, this.#folded, true)
+        : await open.claim(this.place);
       this.#isOpen = true;
     } catch (error) {
       throw new PetrelError("UNAVAILABLE", "open tasks cannot be written now", {}, error);
@@ -279,11 +283,23 @@ export class TaskWriter {
     if (!task || isAtRest(task)) {
       const isKept = task && isTerminal(task) && this.#records >= LONG_LOG_RECORDS;
       if (isKept) void open.put(this.place, this.#seq, this.#folded, false).catch(failed);
-      else if (this.#isOpen) void open.remove(this.place).catch(failed);
+      else if (this.#isOpen) void this.#close().catch(failed);
       this.#isOpen = false;
     } else if (this.#records % SNAPSHOT_EVERY_RECORDS === 0) {
-      void open.put(this.place, this.#seq, this.#folded, true).catch(failed);
+      this.#snapshot = this.#keep().catch(failed);
     }
+  }
+
+  async #keep(): Promise<void> {
+    const { open } = this.#options;
+    this.#openRevision = await open.put(this.place, this.#seq, this.#folded, true);
+  }
+
+  /** Removes our entry, and no later one. One that stood there before us is left to a supervisor. */
+  async #close(): Promise<void> {
+    await this.#snapshot;
+    if (this.#openRevision === undefined) return;
+    await this.#options.open.remove(this.place, this.#openRevision);
   }
 
   #lose(error: unknown): void {
