@@ -135,8 +135,8 @@ describe("what is too much", () => {
     expect(await get("hasty", task.id)).toEqual(task);
     const stored = task.artifacts[0]?.parts ?? [];
     const lengths = await Promise.all(
-      stored.map(async (one) =>
-        one.content?.$case === "url" ? (await client.artifacts.get(one)).length : 100_000,
+      stored.map(async (kept) =>
+        kept.content?.$case === "url" ? (await client.artifacts.get(kept)).length : 100_000,
       ),
     );
     expect(lengths.reduce((sum, length) => sum + length, 0)).toBe(1_200_000);
