@@ -46,6 +46,28 @@ export interface CallInfo {
   readonly cursor: number | undefined;
 }
 
+/** A text of a caller's choosing as a header can bear it: itself, or its SHA-256 in hex. */
+export function headerKey(text: string): string {
+  return isShardKey(text) ? text : new Bun.CryptoHasher("sha256").update(text).digest("hex");
+}
+
+/**
+ * By what the shard of a call's audit is chosen, the same at both ends: the context, else the task
+ * (docs/binding-nats.md, "Audit").
+ */
+export function shardKeyOf(params: unknown): string | undefined {
+  if (!isObject(params)) return undefined;
+  const message = isObject(params["message"]) ? params["message"] : {};
+  const named = [message["contextId"], message["taskId"], params["id"], params["taskId"]];
+  const key = named.filter((one) => typeof one === "string").find((one) => one !== "");
+  return key === undefined ? undefined : headerKey(key);
+}
+
+/** True for a JSON object: no list, and not null. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** True for what may stand in the header that names a principal. */
 export function isPrincipal(text: string): boolean {
   return /^[A-Za-z0-9._:@-]{1,128}$/.test(text);

@@ -4,9 +4,10 @@
  */
 import { A2AError, fromJsonRpcErrorResponse, type JsonRpcA2AError } from "@a2a-js/sdk/errors";
 import { NoRespondersError, RequestError, TimeoutError } from "@nats-io/nats-core";
+import { z } from "zod";
 import { asPetrelError, isErrorCode, messageOf, PetrelError } from "../core/mod.ts";
 
-const CODE_KEY = "petrelCode";
+const CODE_KEY = "petrelCode" as const;
 
 /** What a handler throws so that the SDK's JSON-RPC layer carries our code to the other end. */
 export function toA2AError(error: unknown): A2AError {
@@ -28,22 +29,29 @@ function saidToPeers({ fields }: PetrelError): Record<string, string> {
   };
 }
 
+const Detail = z.looseObject({
+  metadata: z.object({ [CODE_KEY]: z.string(), retryAfterMs: z.string().optional() }),
+});
+const DETAILS_MAX = 20;
+
+/** The Petrel error that the details of an A2A error carry; undefined when it is not one of ours. */
+export function petrelErrorOf(details: unknown, message: string): PetrelError | undefined {
+  for (const detail of Array.isArray(details) ? details.slice(0, DETAILS_MAX) : []) {
+    const { petrelCode, retryAfterMs } = Detail.safeParse(detail).data?.metadata ?? {};
+    if (petrelCode === undefined || !isErrorCode(petrelCode)) continue;
+    const after = retryAfterMs === undefined ? {} : { retryAfterMs: Number(retryAfterMs) || 0 };
+    return new PetrelError(petrelCode, messageOf(message), { remote: true, ...after });
+  }
+  return undefined;
+}
+
 /** The error in a JSON-RPC error envelope: one of ours when it was one, else the SDK's own class. */
 export function fromErrorEnvelope(envelope: {
   id: string | number | null;
   error: { code: number; message: string; data?: unknown };
 }): Error {
-  const details = Array.isArray(envelope.error.data) ? envelope.error.data : [];
-  for (const detail of details) {
-    const code: unknown = detail?.metadata?.[CODE_KEY];
-    if (typeof code === "string" && isErrorCode(code)) {
-      const retryAfterMs = Number(detail.metadata.retryAfterMs);
-      return new PetrelError(code, messageOf(envelope.error.message), {
-        remote: true,
-        ...(retryAfterMs > 0 ? { retryAfterMs } : {}),
-      });
-    }
-  }
+  const ours = petrelErrorOf(envelope.error.data, envelope.error.message);
+  if (ours) return ours;
   return fromJsonRpcErrorResponse({
     jsonrpc: "2.0",
     id: envelope.id,
@@ -51,11 +59,15 @@ export function fromErrorEnvelope(envelope: {
   }) satisfies JsonRpcA2AError;
 }
 
+/** Whether the server said that nobody listens where a request went. */
+export function isNobodyThere(error: unknown): boolean {
+  if (error instanceof NoRespondersError) return true;
+  return error instanceof RequestError && error.isNoResponders();
+}
+
 /** Why a NATS request brought no answer. */
 export function fromNatsError(error: unknown, agent: string): PetrelError {
-  const noResponders =
-    error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders());
-  if (noResponders) {
+  if (isNobodyThere(error)) {
     return new PetrelError("UNAVAILABLE", `agent "${agent}" is not there`, { agent }, error);
   }
   if (

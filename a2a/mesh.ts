@@ -30,7 +30,7 @@ import { CardVerifier } from "./cards/verify.ts";
 import { type ConnectOptions, connectTo, logConnection } from "./connect.ts";
 import { AddressGuard } from "./push/address.ts";
 import { PUSH_BUCKET } from "./push/configs.ts";
-import { CARDS_BUCKET, type OpenBreaker, Registry } from "./registry.ts";
+import { BREAKERS_MAX, CARDS_BUCKET, type OpenBreaker, Registry } from "./registry.ts";
 import { type Ground, type Serving, serveAgent, type Webhooks } from "./serving.ts";
 import { SkillClient } from "./skill.ts";
 import { auditSubject, subjectToken } from "./subjects.ts";
@@ -314,7 +314,7 @@ function openBreakers(breakers: CircuitBreakers): OpenBreaker[] {
     .flatMap(({ target, state, retryAfterMs }) =>
       state === "closed" ? [] : [{ target, state, retryAfterMs }],
     )
-    .slice(0, 32);
+    .slice(0, BREAKERS_MAX);
 }
 
 const AnyJson = z.record(z.string(), z.unknown());

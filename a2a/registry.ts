@@ -19,7 +19,7 @@ import {
 export const CARDS_BUCKET = "A2A_CARDS";
 
 /** Circuits a process tells of at most; those that are closed it does not. */
-const BREAKERS_MAX = 32;
+export const BREAKERS_MAX = 32;
 /** How long a watch is awaited that brings what is there already. */
 const READY_TIMEOUT_MS = 2_000;
 /** Cards whose signature was found good, kept so that a heartbeat costs no check. */

@@ -25,6 +25,7 @@ import {
   controlSubject,
   isRpcSubject,
   isSkillSubject,
+  isStream,
   METHODS,
   type Method,
   NATS_BINDING,
@@ -58,7 +59,6 @@ export interface ServeOptions {
 
 type RpcAnswer = Awaited<ReturnType<JsonRpcTransportHandler["handle"]>>;
 
-const STREAMS: ReadonlySet<Method> = new Set(["SendStreamingMessage", "SubscribeToTask"]);
 /** Answers under way have so long to leave when the agent stops. */
 const LEAVE_MS_MAX = 2_000;
 /** Stands for a caller whose name is no name. */
@@ -241,7 +241,7 @@ export class AgentServer {
     const caller = callerOf(message.subject);
     const known = isSubjectToken(caller) ? caller : UNNAMED;
     const call = readCall(method, known, message.headers, clock);
-    const left = STREAMS.has(method) ? new AbortController() : undefined;
+    const left = isStream(method) ? new AbortController() : undefined;
     const replier = new Replier({
       nc,
       outbox,

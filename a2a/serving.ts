@@ -77,10 +77,8 @@ export async function serveAgent(
   const leaving = new AbortController();
   // Webhooks are followed apart from clients, so that neither takes the other's room.
   const followersMax = PUSH_FOLLOWED_MAX;
-  const pushed = new TaskLog({ nc, js, agent: agent.name, clock, log, followersMax });
-  const pushing = push
-    ? workerOf(ground, push, server, pushed, log).run(leaving.signal)
-    : Promise.resolve();
+  const pushed = push && new TaskLog({ nc, js, agent: agent.name, clock, log, followersMax });
+  const pushing = push && pushed && workerOf(ground, push, server, pushed, log).run(leaving.signal);
   return {
     agent: agent.name,
     instance,
@@ -91,7 +89,7 @@ export async function serveAgent(
       leaving.abort();
       await pushing;
       tasks.close();
-      pushed.close();
+      pushed?.close();
     },
   };
 }

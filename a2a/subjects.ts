@@ -25,6 +25,11 @@ export const METHODS = [
 ] as const;
 export type Method = (typeof METHODS)[number];
 
+/** Whether the answer to an operation is a stream. */
+export function isStream(method: Method): boolean {
+  return method === "SendStreamingMessage" || method === "SubscribeToTask";
+}
+
 /** Header names. Lower case throughout, because a NATS header lookup is exact. */
 export const HEADER = {
   version: "a2a-version",

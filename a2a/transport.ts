@@ -24,7 +24,6 @@ import {
 } from "@a2a-js/sdk";
 import type { RequestOptions, Transport, TransportFactory } from "@a2a-js/sdk/client";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { z } from "zod";
 import {
   type Clock,
   formatTraceparent,
@@ -42,7 +41,7 @@ import { callRecord } from "./audit/call-record.ts";
 import type { Outbox } from "./audit/outbox.ts";
 import type { AuditRecord } from "./audit/record.ts";
 import { textOrDigest } from "./body.ts";
-import { type Call, DEFAULT_TIMEOUT_MS, isShardKey, requestHeaders } from "./call.ts";
+import { type Call, DEFAULT_TIMEOUT_MS, requestHeaders, shardKeyOf } from "./call.ts";
 import { fromErrorEnvelope, fromNatsError } from "./errors.ts";
 import { readEnvelope } from "./frames.ts";
 import { type Received, receiveStream } from "./receive.ts";
@@ -357,21 +356,6 @@ function parametersOf(
     ...(cursor === undefined ? {} : { cursor: Number(cursor) }),
     onBehalf: given[HEADER.onBehalf],
   };
-}
-
-const OfContext = z.object({
-  message: z.object({ contextId: z.string(), taskId: z.string() }).partial(),
-});
-const OfTask = z.object({ id: z.string(), taskId: z.string() }).partial();
-
-/** The context a request belongs to, else its task: what it says about belongs into one shard. */
-function shardKeyOf(params: unknown): string | undefined {
-  const { contextId, taskId } = OfContext.safeParse(params).data?.message ?? {};
-  const task = OfTask.safeParse(params).data;
-  const key = contextId || taskId || task?.id || task?.taskId;
-  if (!key || isShardKey(key)) return key || undefined;
-  // Callers choose the context's id: it may be no header.
-  return new Bun.CryptoHasher("sha256").update(key).digest("hex");
 }
 
 /**

@@ -11,7 +11,8 @@ import {
   type Transport,
 } from "@a2a-js/sdk/client";
 import type { KV } from "@nats-io/kv";
-import { asPetrelError, type Clock, messageOf, PetrelError } from "../../core/mod.ts";
+import { asPetrelError, type Clock, PetrelError } from "../../core/mod.ts";
+import { isWrongRevision } from "../kv.ts";
 import type { AddressGuard } from "../push/address.ts";
 import { A2A_VERSION, HEADER, subjectToken } from "../subjects.ts";
 import type { CircuitBreakers } from "./breaker.ts";
@@ -80,7 +81,7 @@ export class ExternalAgents {
       ? kv.update(name, writeExternal(agent), existing.revision)
       : kv.create(name, writeExternal(agent))
     ).catch((error: unknown) => {
-      if (!/wrong last sequence/i.test(messageOf(error))) throw error;
+      if (!isWrongRevision(error)) throw error;
       throw new PetrelError("CONFLICT", `external agent "${name}": somebody else changed it`, {
         name,
       });

@@ -4,11 +4,9 @@
  */
 import { A2AError, isJsonRpcError } from "@a2a-js/sdk/errors";
 import { z } from "zod";
-import { type ErrorCode, isErrorCode, messageOf, PetrelError } from "../../core/mod.ts";
+import { type ErrorCode, messageOf, PetrelError } from "../../core/mod.ts";
+import { petrelErrorOf } from "../errors.ts";
 
-const Detail = z.looseObject({
-  metadata: z.object({ petrelCode: z.string(), retryAfterMs: z.string().optional() }),
-});
 const Words = z.looseObject({
   message: z.string().optional(),
   data: z.unknown().optional(),
@@ -17,17 +15,6 @@ const Words = z.looseObject({
 const ErrorBody = z.looseObject({ error: Words });
 
 const CAUSES_MAX = 8;
-
-/** The Petrel error that the details of an A2A error carry; undefined when it is not one of ours. */
-export function petrelErrorOf(details: unknown, message: string): PetrelError | undefined {
-  for (const detail of Array.isArray(details) ? details.slice(0, 20) : []) {
-    const { petrelCode, retryAfterMs } = Detail.safeParse(detail).data?.metadata ?? {};
-    if (petrelCode === undefined || !isErrorCode(petrelCode)) continue;
-    const after = retryAfterMs === undefined ? {} : { retryAfterMs: Number(retryAfterMs) || 0 };
-    return new PetrelError(petrelCode, messageOf(message), { remote: true, ...after });
-  }
-  return undefined;
-}
 
 /**
  * What an answer that is no success says; undefined when its body is an A2A error, which the SDK reads.

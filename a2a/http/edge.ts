@@ -4,13 +4,13 @@
  */
 import type { AgentCard } from "@a2a-js/sdk";
 import type { Clock, Logger } from "../../core/mod.ts";
-import type { Method } from "../subjects.ts";
+import { isObject } from "../call.ts";
+import { isStream, type Method } from "../subjects.ts";
 import type { Authenticate, Identity } from "./auth.ts";
 import { addressKey, type RateLimiter, type Slots } from "./limit.ts";
 import { Refusal, SERVER_ERROR } from "./refusal.ts";
 import type { Relay, RelayCall } from "./relay.ts";
 import type { ServiceParameters } from "./request.ts";
-import { isObject, isStream } from "./rpc.ts";
 
 export interface Edge {
   readonly relay: Relay;

@@ -6,6 +6,7 @@ import { AgentCard } from "@a2a-js/sdk";
 import { UnsupportedOperationError } from "@a2a-js/sdk/errors";
 import { z } from "zod";
 import { PetrelError } from "../../core/mod.ts";
+import { isObject } from "../call.ts";
 import { violation } from "../frames.ts";
 import { signedCard } from "./card.ts";
 import { type Arrival, type Edge, noSuchAgent, STALL_MS } from "./edge.ts";
@@ -13,7 +14,7 @@ import type { RelayFrame } from "./frame.ts";
 import type { FrameSource } from "./frame-source.ts";
 import { type EdgeError, edgeErrorFrom, edgeErrorOf, RpcErrorShape } from "./refusal.ts";
 import type { RelayCall } from "./relay.ts";
-import { isObject, readJson } from "./rpc.ts";
+import { readJson } from "./rpc.ts";
 import { sseResponse } from "./sse.ts";
 
 /**

@@ -2,7 +2,7 @@
  * The JSON-RPC binding over HTTP (A2A 1.0 section 9): one request in, one answer or a stream of them out,
  * both as the agent's end of the NATS binding wrote them. The request is parsed once; the answer is not.
  */
-import { A2A_VERSION, type Method } from "../subjects.ts";
+import { A2A_VERSION, isStream, type Method } from "../subjects.ts";
 import { LEGACY_VERSION } from "./card.ts";
 import { type Arrival, callOf, type Edge } from "./edge.ts";
 import { agentError, ask, extensionsOf, openStream, told } from "./exchange.ts";
@@ -20,7 +20,7 @@ import {
 } from "./refusal.ts";
 import type { RelayCall } from "./relay.ts";
 import { hasContentType, readBytes, readService } from "./request.ts";
-import { idOf, isStream, methodOf, type RpcId, readJson, readRpc } from "./rpc.ts";
+import { idOf, methodOf, type RpcId, readJson, readRpc } from "./rpc.ts";
 import { sseEvent } from "./sse.ts";
 
 const JSON_TYPE = "application/json";

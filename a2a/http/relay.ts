@@ -17,13 +17,14 @@ import { callRecord } from "../audit/call-record.ts";
 import type { Outbox } from "../audit/outbox.ts";
 import type { AuditRecord } from "../audit/record.ts";
 import { textOrDigest } from "../body.ts";
+import { shardKeyOf } from "../call.ts";
 import { violation } from "../frames.ts";
 import { headersOf } from "../headers.ts";
 import { A2A_VERSION, HEADER, inboxPrefix, type Method, rpcSubject } from "../subjects.ts";
 import { type RelayFrame, readFrame } from "./frame.ts";
 import { RelayStream } from "./relay-stream.ts";
 import { ReplyBox } from "./reply-box.ts";
-import { shardKeyOf, textOf } from "./rpc.ts";
+import { textOf } from "./rpc.ts";
 
 export interface RelayOptions {
   readonly nc: NatsConnection;

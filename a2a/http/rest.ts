@@ -3,8 +3,9 @@
  * makes, and its answer is taken out of the envelope again. A body goes on as it came.
  */
 import { limits, newId } from "../../core/mod.ts";
+import { isObject } from "../call.ts";
 import { readEnvelope, violation } from "../frames.ts";
-import { A2A_VERSION } from "../subjects.ts";
+import { A2A_VERSION, isStream } from "../subjects.ts";
 import { type Arrival, callOf, type Edge } from "./edge.ts";
 import { agentError, ask, extensionsOf, openStream, told } from "./exchange.ts";
 import type { RelayFrame } from "./frame.ts";
@@ -23,7 +24,8 @@ import {
 import type { RelayCall } from "./relay.ts";
 import { hasContentType, readBytes, readService } from "./request.ts";
 import { type RestCall, restCallOf } from "./rest-routes.ts";
-import { isObject, isStream, readJson } from "./rpc.ts";
+
+import { readJson } from "./rpc.ts";
 import { sseEvent } from "./sse.ts";
 
 const A2A_TYPE = "application/a2a+json";

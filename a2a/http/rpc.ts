@@ -2,7 +2,7 @@
  * A JSON-RPC request as it came over HTTP: checked as far as the edge must know it, and no further. The
  * text is parsed once; the bytes go on as they came.
  */
-import { isShardKey } from "../call.ts";
+import { isObject } from "../call.ts";
 import { METHODS, type Method } from "../subjects.ts";
 import { INVALID_REQUEST, malformed, PARSE_ERROR } from "./refusal.ts";
 
@@ -21,18 +21,12 @@ export interface RpcRequest {
   readonly params: unknown;
 }
 
-/** The answers to these are streams. */
-const STREAMS: ReadonlySet<string> = new Set(["SendStreamingMessage", "SubscribeToTask"]);
 const BY_NAME: ReadonlyMap<string, Method> = new Map(METHODS.map((method) => [method, method]));
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** The operation of A2A 1.0 with that name. */
 export function methodOf(name: string): Method | undefined {
   return BY_NAME.get(name);
-}
-
-export function isStream(method: Method): boolean {
-  return STREAMS.has(method);
 }
 
 /** UTF-8 as text; undefined for other bytes. */
@@ -74,23 +68,6 @@ export function readRpc(json: unknown): RpcRequest {
 export function idOf(json: unknown): RpcId {
   const id = isObject(json) ? json["id"] : null;
   return isRpcId(id) ? id : null;
-}
-
-/**
- * By what the shard of a call's audit is chosen: the context, else the task (docs/binding-nats.md,
- * "Audit"). A key that can be no header is hashed, as callers choose it.
- */
-export function shardKeyOf(params: unknown): string | undefined {
-  if (!isObject(params)) return undefined;
-  const message = isObject(params["message"]) ? params["message"] : {};
-  const named = [message["contextId"], message["taskId"], params["id"], params["taskId"]];
-  const key = named.filter((one) => typeof one === "string").find((one) => one !== "");
-  if (key === undefined || isShardKey(key)) return key;
-  return new Bun.CryptoHasher("sha256").update(key).digest("hex");
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isRpcId(id: unknown): id is RpcId {

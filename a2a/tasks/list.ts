@@ -4,7 +4,7 @@
  */
 import { type ListTasksRequest, TaskState, taskStateFromJSON } from "@a2a-js/sdk";
 import { RequestMalformedError } from "@a2a-js/sdk/errors";
-import { isShardKey } from "../call.ts";
+import { headerKey } from "../call.ts";
 import type { TaskHead } from "./log.ts";
 import { ANSWERED_BY_MESSAGE } from "./record.ts";
 
@@ -18,12 +18,6 @@ export interface Page {
   readonly nextPageToken: string;
 }
 
-/** A context's id as a header bears it. */
-export function contextKey(contextId: string): string {
-  if (isShardKey(contextId)) return contextId;
-  return new Bun.CryptoHasher("sha256").update(contextId).digest("hex");
-}
-
 /** The page that was asked for. Throws RequestMalformedError naming the field. */
 export function pageOf(heads: readonly TaskHead[], params: ListTasksRequest): Page {
   const pageSize = params.pageSize ?? PAGE_SIZE;
@@ -32,7 +26,7 @@ export function pageOf(heads: readonly TaskHead[], params: ListTasksRequest): Pa
   }
   const after = params.pageToken ? readToken(params.pageToken) : undefined;
   const sinceMs = sinceOf(params);
-  const context = params.contextId ? contextKey(params.contextId) : undefined;
+  const context = params.contextId ? headerKey(params.contextId) : undefined;
   const matching = heads.filter(
     (head) =>
       isTask(head) &&

@@ -6,6 +6,7 @@ import { Task } from "@a2a-js/sdk";
 import type { KV, KvWatchEntry } from "@nats-io/kv";
 import { z } from "zod";
 import type { Logger } from "../../core/mod.ts";
+import { isWrongRevision } from "../kv.ts";
 import type { Folded } from "./fold.ts";
 import type { TaskPlace } from "./log.ts";
 import { TurnJson } from "./record.ts";
@@ -124,10 +125,6 @@ export class OpenTasks {
   #key({ owner, taskId }: TaskPlace): string {
     return `${this.#agent}.${owner}.${taskId}`;
   }
-}
-
-function isWrongRevision(error: unknown): boolean {
-  return error instanceof Error && /wrong last sequence/i.test(error.message);
 }
 
 function jsonOf(text: string): unknown {

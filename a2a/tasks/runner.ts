@@ -6,10 +6,10 @@ import { type Message, Message as MessageCodec, type Task } from "@a2a-js/sdk";
 import { TaskNotFoundError, UnsupportedOperationError } from "@a2a-js/sdk/errors";
 import { type Clock, type Logger, limits, newId, PetrelError } from "../../core/mod.ts";
 import type { AgentDefinition } from "../agent.ts";
+import { headerKey } from "../call.ts";
 import type { ArtifactStore } from "./artifacts.ts";
 import { checkContinues } from "./checks.ts";
 import { apply, emptyFold, type Folded, isAtRest, isTerminal } from "./fold.ts";
-import { contextKey } from "./list.ts";
 import { type Loaded, loadTask } from "./load.ts";
 import type { TaskLog, TaskPlace } from "./log.ts";
 import type { OpenTasks } from "./open.ts";
@@ -331,7 +331,7 @@ export class TaskRunner {
       logger,
       instance,
       place,
-      contextId: contextKey(contextId),
+      contextId: headerKey(contextId),
       onStored,
       ...(from ? { from } : {}),
     });

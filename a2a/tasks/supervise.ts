@@ -4,8 +4,8 @@
  * takes orders, for longer than a connection takes to come back; it is asked, never guessed from clocks.
  */
 import type { NatsConnection } from "@nats-io/nats-core";
-import { NoRespondersError, RequestError } from "@nats-io/nats-core";
 import { type Clock, type Logger, messageOf, PetrelError } from "../../core/mod.ts";
+import { isNobodyThere } from "../errors.ts";
 import { controlSubject } from "../subjects.ts";
 import { type Folded, isAtRest } from "./fold.ts";
 import { loadTask } from "./load.ts";
@@ -117,10 +117,7 @@ export class Supervisor {
       await nc.request(controlSubject(agent, instance), "ping", { timeout: PING_TIMEOUT_MS });
       this.#absent.delete(instance);
     } catch (error) {
-      const isNobodyThere =
-        error instanceof NoRespondersError ||
-        (error instanceof RequestError && error.isNoResponders());
-      this.#note(instance, isNobodyThere ? "gone" : "silent");
+      this.#note(instance, isNobodyThere(error) ? "gone" : "silent");
     }
   }
 
