@@ -58,10 +58,11 @@ ${CONFIG_HELP}`,
   {
     name: "investigate",
     summary: "investigate one window now",
-    help: `usage: petrel investigate --from T --to T [--baseline T/T]... [--json] [--remote] [options]
+    help: `usage: petrel investigate --from T --to T [--baseline T/T]... [--alerted] [--json] [options]
 
   --from, --to T    the window: ISO 8601 with a zone, or milliseconds since the epoch
   --baseline T/T    what counts as normal (default: the windows just before)
+  --alerted         something is known to be wrong: name suspects although nothing stands out
   --json            one JSON object as the last line
   --remote          use the evidence agents that are in the mesh, start none here
 ${CONFIG_HELP}`,
@@ -142,6 +143,18 @@ ${CONFIG_HELP}`,
     load: () => import("./commands/mcp.ts"),
   },
   {
+    name: "eval",
+    summary: "the public benchmarks, through the code that runs in production",
+    help: `usage: petrel eval nezha|petshop|nab|loghub|all --data DIR [--json] [--scores DIR]
+
+  --data DIR        where the data was unpacked; any subset of it (docs/evidence.md says where to get it)
+  --json            one JSON object a suite: {"suite","cases","metrics","byGroup","seconds"}
+  --scores DIR      nab only: write anomaly scores as <category>/<file>.csv
+  all               every suite whose data DIR holds
+`,
+    load: () => import("./commands/eval.ts"),
+  },
+  {
     name: "doctor",
     summary: "check the configuration and every system it names",
     help: `usage: petrel doctor [--json] [options]
@@ -161,7 +174,6 @@ ${CONFIG_HELP}`,
 export const NOT_BUILT_YET: Readonly<Record<string, string>> = {
   ask: "questions in plain words, answered by the agents",
   tasks: "the A2A tasks in the mesh",
-  eval: "the public benchmarks",
   bench: 'use "make bench" in the source tree',
   incidents: "the list of incidents",
 };

@@ -16,6 +16,7 @@ export {
   type LlmSimRequest,
   startLlmSim,
 } from "./llm/server.ts";
+export { loadNezha, type NezhaCase, type NezhaRecording } from "./replay/nezha-recording.ts";
 export {
   type BackfillOptions,
   type BackfillResult,

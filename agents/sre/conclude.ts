@@ -22,19 +22,19 @@ export function conclude(
   concludedAt: string,
 ): Verdict {
   const reports = answered.flatMap(({ answer }) => reportIn(answer) ?? []);
-  const ranking = rankCauses(reports);
+  const ranking = rankCauses(reports, { always: record.alerted === true });
   const sources = Object.fromEntries(answered.map((source) => [source.agent, resultOf(source)]));
   const missing = answered.filter(({ answer }) => reportIn(answer) === undefined);
   const complete = missing.length === 0 && answered.length >= record.sources.length;
   const anomalous = reports.some((report) => report.outcome === "anomalous");
   const best = ranking.causes[0];
-  const outcome = outcomeOf(anomalous, best !== undefined, complete);
+  const outcome = outcomeOf({ anomalous, hasCause: best !== undefined, complete });
   const named = outcome === "incident" ? best : undefined;
   return {
     id: record.id,
     window: record.window,
     outcome,
-    ...reasonOf(outcome, sources, missing),
+    ...reasonOf({ outcome, anomalous }, sources, missing),
     rootCause: named ? rootCauseOf(named) : null,
     confidence: named?.confidence ?? (outcome === "quiet" ? 1 : 0),
     causes: outcome === "quiet" ? [] : ranking.causes.slice(0, CAUSES_MAX).map(causeJson),
@@ -44,9 +44,10 @@ export function conclude(
   };
 }
 
-function outcomeOf(anomalous: boolean, hasCause: boolean, complete: boolean): Outcome {
-  if (anomalous && hasCause) return "incident";
-  if (anomalous || !complete) return "inconclusive";
+/** With a cause and nothing anomalous, somebody asked for suspects: they are told, and alarm nobody. */
+function outcomeOf(found: { anomalous: boolean; hasCause: boolean; complete: boolean }): Outcome {
+  if (found.anomalous && found.hasCause) return "incident";
+  if (found.anomalous || found.hasCause || !found.complete) return "inconclusive";
   return "quiet";
 }
 
@@ -84,7 +85,7 @@ export function resultOf({ answer, tookMs }: AnsweredSource): SourceResult {
 }
 
 function reasonOf(
-  outcome: Outcome,
+  { outcome, anomalous }: { outcome: Outcome; anomalous: boolean },
   sources: Record<string, SourceResult>,
   missing: readonly AnsweredSource[],
 ): { reason?: string } {
@@ -92,9 +93,12 @@ function reasonOf(
     ({ agent }) => `${agent} ${sources[agent]?.status}: ${sources[agent]?.reason ?? ""}`,
   );
   if (lacking.length > 0) return { reason: lacking.join("; ").slice(0, 1_000) };
-  if (outcome === "inconclusive")
-    return { reason: "something changed, and no single cause explains it" };
-  return {};
+  if (outcome !== "inconclusive") return {};
+  return {
+    reason: anomalous
+      ? "something changed, and no single cause explains it"
+      : "nothing stands out; these are the likeliest suspects",
+  };
 }
 
 function rootCauseOf(cause: Ranking["causes"][number]): NonNullable<Verdict["rootCause"]> {

@@ -49,6 +49,8 @@ export interface Opening {
   readonly window: Window;
   readonly baseline: readonly Window[];
   readonly query?: LogQuerySpec;
+  /** Something is known to be wrong in the window: rank suspects although nothing stands out. */
+  readonly alerted?: boolean;
   /** Default: the window's own id, so that a window is investigated once. */
   readonly id?: string;
   /** The trace of whoever asked; default: a new one. */
@@ -251,6 +253,7 @@ export class Coordinator {
       window: windowToJson(opening.window),
       baseline: opening.baseline.map(windowToJson),
       ...(opening.query ? { query: opening.query } : {}),
+      ...(opening.alerted ? { alerted: true } : {}),
       sources: sources.map((agent) => ({ agent, messageId: newId() })),
       timeoutMs: Math.max(1, Math.min(timeoutMs, Math.floor(opening.timeoutMs ?? timeoutMs))),
       state: "open",

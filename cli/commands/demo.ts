@@ -1,7 +1,4 @@
 /** `petrel demo`: recorded faults, found by the agents, with everything started and stopped for you. */
-import { existsSync } from "node:fs";
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
 import type { Verdict } from "../../agents/mod.ts";
 import {
   type Config,
@@ -12,16 +9,22 @@ import {
   type Window,
 } from "../../core/mod.ts";
 import { makeLlm } from "../../mcp/mod.ts";
-import { type RecordedWindow, startLlmSim } from "../../sim/mod.ts";
+import {
+  loadTrainTicket,
+  paymentScenario,
+  type RecordedWindow,
+  type Recording,
+  startLlmSim,
+} from "../../sim/mod.ts";
 import { readArgs } from "../args.ts";
 import type { ServedBridge } from "../bridge.ts";
 import { type DemoTrail, startTrail } from "../demo/trail.ts";
 import { DEMO_WINDOWS } from "../demo/windows.ts";
-import { startWorld, type World } from "../demo/world.ts";
 import { commandLogger, makeOutput, type Output } from "../output.ts";
 import { colour, count, seconds } from "../render/text.ts";
 import { untilStopped } from "../signals.ts";
 import { startTeam, type Team } from "../team.ts";
+import { startWorld, toolsDir, type World } from "../world.ts";
 
 const OPTIONS = {
   json: { type: "boolean" },
@@ -43,7 +46,9 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     onProgress: (_kind: string, text: string) => void process.stderr.write(`${text}\n`),
     signal,
   };
-  const world = await startWorld({ ...fetching, ...(values.stay ? { port: STAY_PORT } : {}) });
+  const recordings = [await loadTrainTicket(), paymentScenario()];
+  const port = values.stay ? { port: STAY_PORT } : {};
+  const world = await startWorld({ ...fetching, recordings, ...port });
   stack.defer(() => world.stop());
   const trail = values.kafka
     ? await startTrail({ ...fetching, dir: world.dir, base: world.config })
@@ -62,7 +67,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   });
   stack.defer(() => team.stop());
   output.line(headline(world, team, trail));
-  const results = await investigateAll(world, team, signal);
+  const results = await investigateAll(recordings, team, signal);
   const isNamed = await summarise(results, team, output, startedMs, signal);
   const isProven = trail && bridge ? await trail.show(bridge, output, signal) : true;
   const ok = isNamed && isProven;
@@ -89,22 +94,18 @@ async function carryOf(
   return bridge;
 }
 
-/** Where fetched programs live: $PETREL_TOOLS, the source tree's .tools, or the user's cache. */
-function toolsDir(): string {
-  const { PETREL_TOOLS, XDG_CACHE_HOME } = process.env;
-  if (PETREL_TOOLS) return PETREL_TOOLS;
-  if (existsSync(".tools")) return resolve(".tools");
-  return join(XDG_CACHE_HOME || join(homedir(), ".cache"), "petrel");
-}
-
 interface Result {
   readonly recorded: RecordedWindow;
   readonly verdict: Verdict;
 }
 
-async function investigateAll(world: World, team: Team, signal: AbortSignal): Promise<Result[]> {
+async function investigateAll(
+  recordings: readonly Recording[],
+  team: Team,
+  signal: AbortSignal,
+): Promise<Result[]> {
   const results: Result[] = [];
-  for (const recorded of windowsOf(world)) {
+  for (const recorded of windowsOf(recordings)) {
     const baseline = baselineOf(recorded);
     const verdict = await unlessAborted(
       team.sre.investigate(recorded.window, { baseline }),
@@ -116,8 +117,8 @@ async function investigateAll(world: World, team: Team, signal: AbortSignal): Pr
   return results;
 }
 
-function windowsOf(world: World): RecordedWindow[] {
-  const all = world.recordings.flatMap((recording) => recording.windows);
+function windowsOf(recordings: readonly Recording[]): RecordedWindow[] {
+  const all = recordings.flatMap((recording) => recording.windows);
   return DEMO_WINDOWS.flatMap((id) => all.find((window) => window.id === id) ?? []);
 }
 

@@ -17,6 +17,7 @@ const OPTIONS = {
   baseline: { type: "string", multiple: true },
   json: { type: "boolean" },
   remote: { type: "boolean" },
+  alerted: { type: "boolean" },
 } as const;
 
 /** A system was away, so there is no saying: the exit code of a system that is away. */
@@ -38,7 +39,10 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   });
   try {
     const verdict = await unlessAborted(
-      team.sre.investigate(window, baseline.length > 0 ? { baseline } : {}),
+      team.sre.investigate(window, {
+        alerted: values.alerted ?? false,
+        ...(baseline.length > 0 && { baseline }),
+      }),
       signal,
     );
     if (!verdict) throw new PetrelError("CONFLICT", "another SRE agent took this investigation");

@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { PetrelError, type Window, windowToJson } from "../../core/mod.ts";
 import {
   encodeLines,
+  KindSchema,
   type LogFrame,
   type LogLine,
   MANIFEST_VERSION,
@@ -21,6 +22,8 @@ import {
   pack,
 } from "./format.ts";
 import {
+  coverage,
+  densestMinute,
   type Fault,
   readDays,
   readFaultFreeLogs,
@@ -109,14 +112,6 @@ async function faultFreeDay(dataDir: string, day: string): Promise<FaultFreeDay>
   return { day, lines, window: densestMinute(lines.map((line) => Date.parse(line[0]))) };
 }
 
-function densestMinute(timesMs: readonly number[]): Window {
-  const seconds = [...new Set(timesMs.map((ms) => Math.floor(ms / 1_000) * 1_000))];
-  const linesFrom = (startMs: number) =>
-    timesMs.filter((ms) => ms >= startMs && ms < startMs + MINUTE_MS).length;
-  const startMs = seconds.reduce((best, s) => (linesFrom(s) > linesFrom(best) ? s : best));
-  return { startMs, endMs: startMs + MINUTE_MS };
-}
-
 function faultWindow(fault: Fault): Window {
   return { startMs: fault.injectMs, endMs: fault.injectMs + FAULT_WINDOW_MS };
 }
@@ -174,14 +169,6 @@ function packLines(lines: readonly LogLine[]): { bytes: Uint8Array; frames: LogF
   return { bytes: Buffer.concat(chunks), frames };
 }
 
-/** From the first to the last line, on whole seconds. */
-function coverage(lines: readonly LogLine[]): Window {
-  const times = lines.map((line) => line[0]).sort();
-  const startMs = Date.parse(times.at(0) ?? "");
-  const endMs = Date.parse(times.at(-1) ?? "");
-  return { startMs: Math.floor(startMs / 1_000) * 1_000, endMs: Math.ceil(endMs / 1_000) * 1_000 };
-}
-
 function faultEntry(
   fault: Fault,
   covered: Window,
@@ -197,7 +184,7 @@ function faultEntry(
   const minutes = Math.round((window.startMs - metricsFromMs) / MINUTE_MS);
   return {
     id: `${day.replaceAll("-", "")}-${iso.slice(11, 16).replace(":", "")}-${name}-${fault.kind}`,
-    kind: fault.kind,
+    kind: KindSchema.parse(fault.kind),
     service,
     window: windowToJson(window),
     logCoverage: windowToJson(covered),

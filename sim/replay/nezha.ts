@@ -1,17 +1,18 @@
 /**
  * Reads the Train-Ticket part of the Nezha data set (https://github.com/IntelligentDDS/Nezha) as it
  * is published: faults.json, one CSV of logs a minute, one CSV of metrics a pod and day.
- * Used when the data is cut, never while Petrel runs.
+ * Used when the data is cut and when it is evaluated, never while Petrel runs.
  */
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
+import { asPetrelError, messageOf, PetrelError, type Window } from "../../core/mod.ts";
 import { parseCsv } from "./csv.ts";
-import { KindSchema, type LogLine, METRIC_COLUMNS, type PodMetrics } from "./format.ts";
-import type { RecordedKind } from "./recording.ts";
+import { type LogLine, METRIC_COLUMNS, type PodMetrics } from "./format.ts";
 
 export interface Fault {
-  readonly kind: RecordedKind;
+  /** The source's own word for it, such as `return` or `network_delay`. */
+  readonly kind: string;
   readonly pod: string;
   readonly injectMs: number;
 }
@@ -21,13 +22,18 @@ const MINUTE_MS = 60_000;
 const FAULT_MINUTES = 3;
 
 const FaultsSchema = z.array(
-  z.object({ inject_time: z.string(), inject_pod: z.string(), inject_type: KindSchema }),
+  z.object({
+    inject_time: z.string().regex(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/),
+    inject_pod: z.string().min(1),
+    inject_type: z.string().min(1).max(64),
+  }),
 );
-const ContainerLogSchema = z.object({ log: z.string(), time: z.string() });
+const ContainerLogSchema = z.object({ log: z.string(), time: z.iso.datetime() });
 
-/** All faults, oldest first. Throws ZodError for a fault of a type it does not know. */
+/** All faults, oldest first. Throws CONFIG_INVALID naming the place of what is wrong. */
 export async function readFaults(dataDir: string): Promise<Fault[]> {
-  const entries = FaultsSchema.parse(await Bun.file(join(dataDir, "faults.json")).json());
+  const path = join(dataDir, "faults.json");
+  const entries = checked(FaultsSchema, await readJson(path), path);
   const faults = entries.map((entry) => ({
     kind: entry.inject_type,
     pod: entry.inject_pod,
@@ -36,19 +42,37 @@ export async function readFaults(dataDir: string): Promise<Fault[]> {
   return faults.sort((a, b) => a.injectMs - b.injectMs);
 }
 
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return await Bun.file(path).json();
+  } catch (error) {
+    throw new PetrelError("CONFIG_INVALID", `${path}: ${messageOf(error)}`, { path }, error);
+  }
+}
+
+function checked<T>(schema: z.ZodType<T>, value: unknown, place: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const field = issue?.path.join(".") ?? "";
+  const words = `${place}: ${field}: ${issue?.message}`;
+  throw new PetrelError("CONFIG_INVALID", words, { path: field });
+}
+
 /** The days that have data, `2023-01-29` and so on. */
 export async function readDays(dataDir: string): Promise<string[]> {
   const names = await readdir(dataDir);
   return names.filter((name) => /^\d{4}-\d\d-\d\d$/.test(name)).sort();
 }
 
-/** The three minutes of logs of a fault, as far as the data set has them. */
+/** The three minutes of logs of a fault, as far as the folder has them. */
 export async function readFaultLogs(dataDir: string, fault: Fault): Promise<LogLine[]> {
   const lines: LogLine[] = [];
   for (let minute = 0; minute < FAULT_MINUTES; minute++) {
     const iso = new Date(fault.injectMs + minute * MINUTE_MS).toISOString();
     const name = `${iso.slice(11, 13)}_${iso.slice(14, 16)}_log.csv`;
-    lines.push(...(await readLogFile(join(dataDir, iso.slice(0, 10), "log", name))));
+    const path = join(dataDir, iso.slice(0, 10), "log", name);
+    if (await Bun.file(path).exists()) lines.push(...(await readLogFile(path)));
   }
   return lines;
 }
@@ -56,8 +80,18 @@ export async function readFaultLogs(dataDir: string, fault: Fault): Promise<LogL
 /** The fault-free logs of a day. */
 export async function readFaultFreeLogs(dataDir: string, day: string): Promise<LogLine[]> {
   const dir = join(dataDir, day, "fault_free_log");
-  const names = (await readdir(dir)).filter((name) => name.endsWith(".csv")).sort();
+  const names = (await namesIn(dir)).filter((name) => name.endsWith(".csv")).sort();
   return (await Promise.all(names.map((name) => readLogFile(join(dir, name))))).flat();
+}
+
+/** The names in a folder; none when the data set was cut without it. */
+async function namesIn(dir: string): Promise<string[]> {
+  try {
+    return await readdir(dir);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw error;
+  }
 }
 
 /**
@@ -67,8 +101,8 @@ export async function readFaultFreeLogs(dataDir: string, day: string): Promise<L
  */
 async function readLogFile(path: string): Promise<LogLine[]> {
   const rows = parseCsv(await Bun.file(path).text(), basename(path));
-  return rows.map((row) => {
-    const entry = ContainerLogSchema.parse(JSON.parse(row.Log ?? ""));
+  return rows.map((row, index) => {
+    const entry = containerLog(row.Log ?? "", `${path}: row ${index + 2}: column Log`);
     return [
       withNanoseconds(entry.time),
       row.PodName ?? "",
@@ -78,6 +112,14 @@ async function readLogFile(path: string): Promise<LogLine[]> {
       entry.log.replace(/\n$/, ""),
     ] as const;
   });
+}
+
+function containerLog(text: string, place: string): z.infer<typeof ContainerLogSchema> {
+  try {
+    return checked(ContainerLogSchema, JSON.parse(text), place);
+  } catch (error) {
+    throw asPetrelError(error, "CONFIG_INVALID", place);
+  }
 }
 
 /** `…:01.19414825Z` with the nine digits it stands for, so that text order is time order. */
@@ -94,7 +136,7 @@ export async function readMetrics(
   containerOf: (pod: string) => string,
 ): Promise<PodMetrics[]> {
   const dir = join(dataDir, day, "metric");
-  const names = (await readdir(dir)).filter((name) => name.endsWith("_metric.csv")).sort();
+  const names = (await namesIn(dir)).filter((name) => name.endsWith("_metric.csv")).sort();
   return Promise.all(
     names.map(async (name) => {
       const pod = name.slice(0, -"_metric.csv".length);
@@ -124,4 +166,21 @@ export async function readMetrics(
 /** Six significant digits: far finer than the metrics are, and half the bytes. */
 function rounded(value: number): number | null {
   return Number.isFinite(value) ? Number(value.toPrecision(6)) : null;
+}
+
+/** The 60 s, from a whole second, with the most of the times given (milliseconds UTC). */
+export function densestMinute(timesMs: readonly number[]): Window {
+  const seconds = [...new Set(timesMs.map((ms) => Math.floor(ms / 1_000) * 1_000))];
+  const linesFrom = (startMs: number) =>
+    timesMs.filter((ms) => ms >= startMs && ms < startMs + MINUTE_MS).length;
+  const startMs = seconds.reduce((best, s) => (linesFrom(s) > linesFrom(best) ? s : best));
+  return { startMs, endMs: startMs + MINUTE_MS };
+}
+
+/** From the first to the last line, on whole seconds. */
+export function coverage(lines: readonly LogLine[]): Window {
+  const times = lines.map((line) => line[0]).sort();
+  const startMs = Date.parse(times.at(0) ?? "");
+  const endMs = Date.parse(times.at(-1) ?? "");
+  return { startMs: Math.floor(startMs / 1_000) * 1_000, endMs: Math.ceil(endMs / 1_000) * 1_000 };
 }

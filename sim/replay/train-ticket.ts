@@ -19,7 +19,8 @@ import {
   unpack,
   windowsOf,
 } from "./format.ts";
-import { batchesNewestFirst, type LogQuery, type Recording, serviceOfPod } from "./recording.ts";
+import type { LogQuery, Recording } from "./recording.ts";
+import { rowsNewestFirst } from "./rows.ts";
 import { trainTicketMetrics } from "./train-ticket-metrics.ts";
 
 const MINUTE_MS = 60_000;
@@ -75,8 +76,7 @@ async function* logRows(
     const minuteMs = Date.parse(frame.minute);
     if (minuteMs >= query.latestMs || minuteMs + MINUTE_MS <= query.earliestMs) continue;
     const lines = await readFrame(frame, logs);
-    const wanted = lines.filter((line) => isWanted(line, query));
-    yield* batchesNewestFirst(wanted, toRow);
+    yield* rowsNewestFirst(lines, query);
   }
 }
 
@@ -89,23 +89,4 @@ async function readFrame(frame: LogFrame, logs: Blob): Promise<LogLine[]> {
     `recording: minute ${frame.minute} has ${lines.length} rows, the manifest says ${frame.rows}`,
     { path: frame.minute },
   );
-}
-
-function isWanted(line: LogLine, query: LogQuery): boolean {
-  const timeMs = Date.parse(line[0]);
-  if (timeMs < query.earliestMs || timeMs >= query.latestMs) return false;
-  return query.services === undefined || query.services.includes(serviceOfPod(line[1]));
-}
-
-/** The fields the Splunk collector for Kubernetes sets; trace and span stand in the text. */
-function toRow([time, pod, container, , , text]: LogLine): SimRow {
-  return {
-    _time: `${time.slice(0, 10)} ${time.slice(11, 23)} GMT`,
-    _raw: text,
-    host: pod,
-    source: `/var/log/pods/train-ticket_${pod}/${container}/0.log`,
-    sourcetype: `kube:container:${container}`,
-    pod,
-    container,
-  };
 }

@@ -1,26 +1,24 @@
 /**
- * The world of the demo: a real nats-server, a real Prometheus with the recorded metrics, and stand-ins
- * for Splunk and Grafana over the recordings. Everything it starts, it stops.
+ * A world of recordings, for the demo and the evaluation: a real nats-server, a real Prometheus with the
+ * recorded metrics, and stand-ins for Splunk and Grafana over the recordings. All it starts, it stops.
  */
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Config, limits, messageOf, PetrelError, parseConfig } from "../../core/mod.ts";
-import { ensureProgram, type OnProgress, type Program } from "../../deploy/mod.ts";
+import { homedir, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type Config, limits, messageOf, PetrelError, parseConfig } from "../core/mod.ts";
+import { ensureProgram, type OnProgress, type Program } from "../deploy/mod.ts";
 import {
   backfillPrometheus,
-  loadTrainTicket,
-  paymentScenario,
   type Recording,
   type RowProvider,
   startGrafanaSim,
   startPrometheus,
   startSplunkSim,
-} from "../../sim/mod.ts";
+} from "../sim/mod.ts";
 
 export interface World {
   readonly config: Config;
-  readonly recordings: readonly Recording[];
   readonly versions: { readonly nats: string; readonly prometheus: string };
   readonly natsUrl: string;
   /** A folder that goes when the world stops. */
@@ -32,21 +30,25 @@ const SPLUNK_TOKEN = "demo-splunk-token";
 const GRAFANA_TOKEN = "demo-grafana-token";
 const READY_TIMEOUT_MS = 15_000;
 
-/** Starts all of it. `port`: where NATS listens; a free one by default. */
-export async function startWorld(options: {
-  toolsDir: string;
-  port?: number;
-  onProgress: OnProgress;
-  signal: AbortSignal;
-}): Promise<World> {
+export interface WorldOptions {
+  readonly recordings: readonly Recording[];
+  readonly toolsDir: string;
+  /** Where NATS listens; a free port by default. */
+  readonly port?: number;
+  readonly onProgress: OnProgress;
+  readonly signal: AbortSignal;
+}
+
+/** Starts all of it. Throws PROGRAM_MISSING, UNAVAILABLE, or what a recording throws. */
+export async function startWorld(options: WorldOptions): Promise<World> {
   await using stack = new AsyncDisposableStack();
-  const dir = await mkdtemp(join(tmpdir(), "petrel-demo-"));
+  const dir = await mkdtemp(join(tmpdir(), "petrel-world-"));
   stack.defer(() => rm(dir, { recursive: true, force: true }));
   const program = (name: "nats-server" | "prometheus" | "promtool") => ensureProgram(name, options);
   const natsServer = await program("nats-server");
   const prometheus = await program("prometheus");
   const promtool = await program("promtool");
-  const recordings = [await loadTrainTicket(), paymentScenario()];
+  const { recordings } = options;
 
   const nats = await startNatsServer(natsServer, dir, options.port ?? -1);
   stack.defer(nats.stop);
@@ -57,7 +59,7 @@ export async function startWorld(options: {
   const grafana = startGrafanaSim({ token: GRAFANA_TOKEN, dashboards: DASHBOARDS });
   stack.use(grafana);
 
-  const config = parseConfig("", {}, "demo");
+  const config = parseConfig("", {}, "recordings");
   const owned = stack.move();
   return {
     config: {
@@ -83,12 +85,19 @@ export async function startWorld(options: {
       },
       grafana: { url: grafana.url, token: GRAFANA_TOKEN, timeout: 5_000 },
     },
-    recordings,
     versions: { nats: natsServer.version, prometheus: metrics.version },
     natsUrl: nats.url,
     dir,
     stop: () => owned.disposeAsync(),
   };
+}
+
+/** Where fetched programs live: $PETREL_TOOLS, the source tree's .tools, or the user's cache. */
+export function toolsDir(): string {
+  const { PETREL_TOOLS, XDG_CACHE_HOME } = process.env;
+  if (PETREL_TOOLS) return PETREL_TOOLS;
+  if (existsSync(".tools")) return resolve(".tools");
+  return join(XDG_CACHE_HOME || join(homedir(), ".cache"), "petrel");
 }
 
 async function startMetrics(

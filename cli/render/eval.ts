@@ -1,0 +1,69 @@
+/**
+ * Shows an evaluation: progress while it runs, then ours beside what others published. In JSON mode
+ * standard output has one object a suite and nothing else; progress goes to standard error.
+ */
+import { compare, type Evaluated, ORIGINS } from "../../eval/mod.ts";
+import { colour, count, oneLine } from "./text.ts";
+
+const CASES_SHOWN_MAX = 100;
+
+export class EvalView {
+  readonly #json: boolean;
+  #live = false;
+
+  constructor(json: boolean) {
+    this.#json = json;
+  }
+
+  /** One line that is written over on a terminal; nothing elsewhere. */
+  progress(suite: string, done: number, total: number, what: string): void {
+    if (!process.stderr.isTTY) return;
+    process.stderr.write(`\r\x1b[2K${suite} ${done}/${total} ${oneLine(what, 60)}`);
+    this.#live = true;
+  }
+
+  show(evaluated: Evaluated): void {
+    if (this.#live) process.stderr.write("\r\x1b[2K");
+    this.#live = false;
+    const text = this.#json ? `${JSON.stringify(evaluated.report)}\n` : page(evaluated);
+    process.stdout.write(text);
+  }
+}
+
+function page({ report, outcomes }: Evaluated): string {
+  const { data, licence, paper } = ORIGINS[report.suite];
+  const lines = [
+    `${colour("bold", report.suite)} · ${count(report.cases)} cases · ${report.seconds.toFixed(1)} s`,
+    colour("grey", `  data: ${data} (${licence}); ${paper}`),
+    ...outcomes.slice(0, CASES_SHOWN_MAX).map(caseLine),
+    "",
+    row(["", "ours", "published"]),
+  ];
+  for (const { metric, ours, published } of compare(report)) {
+    const [first, ...others] = published.map(({ figure, who }) => `${shown(figure)}  ${who}`);
+    lines.push(row([metric, shown(ours), first ?? ""]));
+    for (const other of others) lines.push(row(["", "", other]));
+  }
+  lines.push("");
+  for (const [group, figures] of Object.entries(report.byGroup)) {
+    const words = Object.entries(figures).map(([name, value]) => `${name} ${shown(value)}`);
+    lines.push(`  ${oneLine(group, 40).padEnd(24)}${words.join("  ")}`);
+  }
+  return `${lines.join("\n")}\n\n`;
+}
+
+function caseLine(one: Evaluated["outcomes"][number]): string {
+  const mark = one.right ? colour("green", "✓") : colour("red", "✗");
+  const expected = one.right ? "" : `  expected ${oneLine(one.expected, 80)}`;
+  return `  ${mark} ${oneLine(one.name, 60).padEnd(44)} ${oneLine(one.answered, 120)}${expected}`;
+}
+
+function row([name = "", ours = "", published = ""]: readonly string[]): string {
+  return `  ${name.padEnd(32)}${ours.padStart(8)}   ${published}`.trimEnd();
+}
+
+/** Shares with three digits, percentages with one. */
+function shown(value: number): string {
+  if (Number.isInteger(value)) return count(value);
+  return Math.abs(value) < 1 ? value.toFixed(3) : value.toFixed(1);
+}
