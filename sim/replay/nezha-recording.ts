@@ -117,7 +117,7 @@ async function caseOf(
     kind: fault.kind,
     service,
     window: { startMs: fault.injectMs, endMs: fault.injectMs + FAULT_WINDOW_MS },
-    baseline: [before, ...sameDay.map(({ window }) => window)].filter(
+    baseline: sameDay.map(({ window }) => window).filter(
       ({ startMs, endMs }) => startMs < endMs,
     ),
   };
