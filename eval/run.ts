@@ -4,7 +4,14 @@ import { join } from "node:path";
 import { systemClock } from "../core/mod.ts";
 import type { Lab } from "./nezha/lab.ts";
 import { nezha } from "./nezha/suite.ts";
-import type { CaseOutcome, EvalOptions, EvalReport, Suite, SuiteName } from "./report.ts";
+import {
+  type CaseOutcome,
+  type EvalOptions,
+  type EvalReport,
+  SUITE_NAMES,
+  type Suite,
+  type SuiteName,
+} from "./report.ts";
 
 export interface Evaluated {
   readonly report: EvalReport;
@@ -22,8 +29,7 @@ const SIGNS: Readonly<Record<SuiteName, readonly string[]>> = {
 
 /** The suites whose data lies in `dir` or in a folder of its name inside. */
 export function suitesIn(dir: string): SuiteName[] {
-  const names = Object.keys(SIGNS) as SuiteName[];
-  return names.filter((name) => SIGNS[name].some((sign) => existsSync(join(dir, sign))));
+  return SUITE_NAMES.filter((name) => SIGNS[name].some((sign) => existsSync(join(dir, sign))));
 }
 
 /**

@@ -34,10 +34,6 @@ export function mergeSummaries(summaries: readonly LogSummary[]): LogSummary | u
       summaries.map((one) => one.templates),
       addTemplates,
     ),
-    edges: mergeMaps(
-      summaries.map((one) => one.edges),
-      addEdges,
-    ),
     ...(paths.length > 0 ? { paths: mergePaths(paths) } : {}),
     ...extent(summaries),
   };
@@ -63,6 +59,10 @@ function mergePaths(paths: readonly PathSummary[]): PathSummary {
     transitions: mergeMaps(
       paths.map((one) => one.transitions),
       addTransitions,
+    ),
+    entries: mergeMaps(
+      paths.map((one) => one.entries),
+      (a, b) => ({ ...a, traces: a.traces + b.traces }),
     ),
     calls: mergeMaps(
       paths.map((one) => one.calls),

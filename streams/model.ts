@@ -125,6 +125,18 @@ export interface TransitionCounts {
   gaps: number;
 }
 
+/**
+ * A request that begins in `callee`: its first line is of `to`, and the line before it in the trace, of
+ * another service, was of `from`.
+ */
+export interface EntryCounts {
+  readonly caller: string;
+  readonly from: string;
+  readonly callee: string;
+  readonly to: string;
+  traces: number;
+}
+
 /** Calls as the order of lines inside traces shows them. */
 export interface CallCounts {
   readonly caller: string;
@@ -138,6 +150,8 @@ export interface PathSummary {
   readonly statements: ReadonlyMap<string, StatementCounts>;
   /** Key: `service>from>to`. */
   readonly transitions: ReadonlyMap<string, TransitionCounts>;
+  /** Key: `caller>from>callee>to`. */
+  readonly entries: ReadonlyMap<string, EntryCounts>;
   /** Key: `caller>callee`. */
   readonly calls: ReadonlyMap<string, CallCounts>;
   /** Gaps between lines of different services that follow each other. Key: `from>to`. */
@@ -162,8 +176,6 @@ export interface LogSummary {
   readonly overflow: number;
   readonly services: ReadonlyMap<string, ServiceCounts>;
   readonly templates: ReadonlyMap<string, TemplateCounts>;
-  /** Key: `from>to`. */
-  readonly edges: ReadonlyMap<string, EdgeCounts>;
   /** Absent when the lines carry no trace ids. */
   readonly paths?: PathSummary;
   /** Spread of the event clock against the window: earliest and latest record, milliseconds UTC. */

@@ -5,7 +5,6 @@
 import { limits, type Window } from "../core/mod.ts";
 import type { LogRecord, LogSummary, ServiceCounts, TemplateCounts } from "./model.ts";
 import { owned } from "./parse/own.ts";
-import { EdgeCollector } from "./summarise-edges.ts";
 import type { Template } from "./template/miner.ts";
 import { PathCollector } from "./transitions.ts";
 
@@ -42,7 +41,6 @@ export class LogSummariser {
   readonly #window: Window;
   readonly #services = new Map<string, ServiceCounts>();
   readonly #templates = new Map<string, TemplateCounts>();
-  readonly #edges = new EdgeCollector();
   readonly #paths: PathCollector;
   readonly #counts = {
     rows: 0,
@@ -76,7 +74,6 @@ export class LogSummariser {
       ...this.#counts,
       services: this.#services,
       templates: this.#templates,
-      edges: this.#edges.finish(),
       ...(paths !== undefined && { paths }),
       ...(seen && { firstMs: this.#firstMs, lastMs: this.#lastMs }),
     };
@@ -98,7 +95,6 @@ export class LogSummariser {
       return;
     }
     countTemplate(counts, record, raw);
-    if (record.traceId !== undefined) this.#edges.add(record.traceId, timeMs, record.service);
     this.#paths.add(record, counts.id);
   }
 

@@ -35,6 +35,7 @@ export class TracePoints {
   #next = new Int32Array(POINTS_AT_FIRST);
   /** Objects for the points that are taken out, used again: made by the million, they cost memory. */
   readonly #taken: Draft[] = [];
+  #newestFirst = false;
   #free = NONE;
   #used = 0;
   #size = 0;
@@ -72,8 +73,10 @@ export class TracePoints {
   }
 
   /**
-   * Takes out the trace untouched for longest: its points in the order of time, those of one instant
-   * as they came. The points hold until the next call.
+   * Takes out the trace untouched for longest: its points in the order of time. Clocks of logs tick in
+   * milliseconds, in which a service writes several lines: those of one instant keep the order they came
+   * in, or its reverse where lines come newest first, as a Splunk export sends them. The points hold
+   * until the next call.
    */
   takeOldest(): TracePoint[] | undefined {
     const slot = this.#slots.release();
@@ -84,7 +87,21 @@ export class TracePoints {
     this.#next[this.#lasts[slot] ?? 0] = this.#free;
     this.#free = first;
     this.#size -= count;
-    return this.#taken.slice(0, count).sort((a, b) => a.timeMs - b.timeMs);
+    const points = this.#taken.slice(0, count);
+    if (this.#cameNewestFirst(points)) points.reverse();
+    return points.sort((a, b) => a.timeMs - b.timeMs);
+  }
+
+  /** Told by most of the trace's own steps; a trace without any came as the one before it did. */
+  #cameNewestFirst(points: readonly TracePoint[]): boolean {
+    let backward = 0;
+    let lastMs = points[0]?.timeMs ?? 0;
+    for (const { timeMs } of points) {
+      backward += Math.sign(lastMs - timeMs);
+      lastMs = timeMs;
+    }
+    if (backward !== 0) this.#newestFirst = backward > 0;
+    return this.#newestFirst;
   }
 
   #open(traceId: string): number {

@@ -2,21 +2,23 @@
 import type {
   CallCounts,
   EdgeCounts,
+  EntryCounts,
   PathSummary,
   StatementCounts,
   TransitionCounts,
 } from "./model.ts";
-import type { OpenService, OpenStatement, OpenTransition } from "./transitions-tables.ts";
+import type { OpenStatement, OpenTransition, Place, StatementTable } from "./transitions-tables.ts";
 
-type Tables = Pick<PathSummary, "statements" | "transitions" | "calls" | "edges">;
+type Tables = Pick<PathSummary, "statements" | "transitions" | "entries" | "calls" | "edges">;
 
 /** Keys join service and statements with `>`, as {@link PathSummary} says. */
-export function tablesOf(services: Iterable<OpenService>): Tables {
+export function tablesOf(table: StatementTable): Tables {
   const statements = new Map<string, StatementCounts>();
   const transitions = new Map<string, TransitionCounts>();
+  const entries = new Map<string, EntryCounts>();
   const calls = new Map<string, CallCounts>();
   const edges = new Map<string, EdgeCounts>();
-  for (const { name, start, statements: own, edges: leaving } of services) {
+  for (const { name, start, statements: own, edges: leaving } of table.services) {
     for (const from of new Set([start, ...own.values()])) {
       const { statement, error, traces, erredTraces, next } = from;
       if (traces === 0) continue;
@@ -31,6 +33,10 @@ export function tablesOf(services: Iterable<OpenService>): Tables {
         const row = transitionOf(name, from, to, step);
         transitions.set(`${name}>${row.from}>${row.to}`, row);
       }
+      for (const [index, { traces: count }] of from.entries) {
+        const row = entryOf(name, from, table.at(index), count);
+        if (row) entries.set(`${name}>${row.from}>${row.callee}>${row.to}`, row);
+      }
     }
     for (const [to, { calls: count, gaps }] of leaving) {
       const key = `${name}>${to.name}`;
@@ -39,7 +45,17 @@ export function tablesOf(services: Iterable<OpenService>): Tables {
       if (count > 0) calls.set(key, { caller: name, callee: to.name, count });
     }
   }
-  return { statements, transitions, calls, edges };
+  return { statements, transitions, entries, calls, edges };
+}
+
+function entryOf(
+  caller: string,
+  { statement: from }: OpenStatement,
+  place: Place | undefined,
+  traces: number,
+): EntryCounts | undefined {
+  if (place === undefined) return undefined;
+  return { caller, from, callee: place.service.name, to: place.statement.statement, traces };
 }
 
 function transitionOf(

@@ -28,6 +28,13 @@ export interface OpenStatement {
   lastErred: number;
   /** What follows; `undefined` is the end of the request. */
   readonly next: Map<OpenStatement | undefined, OpenTransition>;
+  /** Requests of other services that begin right after it, by the number of their first statement. */
+  readonly entries: Map<number, OpenEntry>;
+}
+
+export interface OpenEntry {
+  traces: number;
+  lastTrace: number;
 }
 
 export interface OpenTransition {
@@ -122,5 +129,6 @@ function newStatement(index: number, statement: string, error: boolean): OpenSta
     erredTraces: 0,
     lastErred: 0,
     next: new Map(),
+    entries: new Map(),
   };
 }

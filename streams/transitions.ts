@@ -33,7 +33,7 @@ export class PathCollector {
   readonly #open = new TracePoints();
   readonly #table = new StatementTable();
   readonly #window: Window;
-  readonly #sizes = { transitions: 0, edges: 0 };
+  readonly #sizes = { transitions: 0, entries: 0, edges: 0 };
   /** Of the trace being closed, by request: its last line so far. */
   readonly #last = new Map<number, TracePoint>();
   /** Of the trace being closed, by service: its last request. */
@@ -78,7 +78,7 @@ export class PathCollector {
     while (this.#open.traces > 0) this.#closeOldest();
     if (this.#lines === 0) return undefined;
     const counted = { lines: this.#lines, traces: this.#traces, overflow: this.#overflow };
-    return { ...tablesOf(this.#table.services), ...counted };
+    return { ...tablesOf(this.#table), ...counted };
   }
 
   #closeOldest(): void {
@@ -147,7 +147,21 @@ export class PathCollector {
       caller.edges.set(callee, edge);
     }
     edge.gaps.add(to.timeMs - from.timeMs);
-    if (opens) edge.calls += 1;
+    if (!opens) return;
+    edge.calls += 1;
+    this.#countEntry(this.#placeOf(from.statement).statement, to.statement);
+  }
+
+  /** Counts a request that begins at a statement of another service right after `from`. */
+  #countEntry(from: OpenStatement, to: number): void {
+    let entry = from.entries.get(to);
+    if (entry === undefined) {
+      if (!this.#room("entries", TRANSITIONS_MAX)) return;
+      entry = { traces: 0, lastTrace: 0 };
+      from.entries.set(to, entry);
+    }
+    if (entry.lastTrace !== this.#traces) entry.traces += 1;
+    entry.lastTrace = this.#traces;
   }
 
   #countVisit(statement: OpenStatement): void {
@@ -172,7 +186,7 @@ export class PathCollector {
   }
 
   /** Takes a place in a table, or counts the overflow when it is full. */
-  #room(table: "transitions" | "edges", max: number): boolean {
+  #room(table: "transitions" | "entries" | "edges", max: number): boolean {
     const free = this.#sizes[table] < max;
     if (free) this.#sizes[table] += 1;
     else this.#overflow += 1;

@@ -3,6 +3,9 @@
  * investigated by the agents themselves, over NATS, Splunk's export and a real Prometheus. AS@k is the
  * share of faults whose service is among the first k causes of the verdict, in percent.
  *
+ * False alarms are counted on the fault-free minutes, and on the hours after each day's last fault, of
+ * which there are metrics only.
+ *
  * The fault's time is known in this benchmark, so the agents are told that something is wrong
  * (`alerted`); whether they would have raised an alarm by themselves is a figure of its own.
  */
@@ -16,6 +19,8 @@ import { LAB_SOURCES, type Lab, type LabSource } from "./lab.ts";
 
 const NAMES = ["", "nezha-train-ticket", "nezha"];
 const KS = [1, 3, 5] as const;
+/** Of five minutes. */
+const WINDOWS_A_DAY = 288;
 
 interface Answer {
   readonly one: NezhaCase;
@@ -30,7 +35,7 @@ export function nezha(lab: Lab): Suite {
     const recording = await loadNezha(folderIn(options.dir));
     const sources = LAB_SOURCES.filter((source) => source !== "metrics" || recording.hasMetrics);
     const alone = sources.length > 1 ? sources : [];
-    const total = recording.cases.length * (1 + alone.length);
+    const total = recording.cases.length * (1 + alone.length) + recording.quiet.length;
     let done = 0;
     const onCase = (name: string) => options.onProgress?.(++done, total, name);
     const fused = await investigateAll({ lab, recording, sources }, options.signal, onCase);
@@ -43,7 +48,11 @@ export function nezha(lab: Lab): Suite {
       );
       ablation[source === "splunk" ? "logs alone" : "metrics alone"] = accuracy(faultsOf(answers));
     }
-    return resultOf(fused, ablation);
+    const false_alarms = await falseAlarms(lab, recording, options.signal, onCase);
+    return resultOf(fused, {
+      ...ablation,
+      ...(false_alarms && { "fault-free metrics": false_alarms }),
+    });
   };
 }
 
@@ -80,6 +89,25 @@ async function investigateAll(
     onCase(one.name);
   }
   return answers;
+}
+
+/** Alarms of the metrics agent alone where nothing was injected; undefined without such windows. */
+async function falseAlarms(
+  lab: Lab,
+  recording: NezhaRecording,
+  signal: AbortSignal,
+  onCase: (name: string) => void,
+): Promise<Figures | undefined> {
+  const { quiet } = recording;
+  if (quiet.length === 0) return undefined;
+  await using agents = await lab.open(recording, ["metrics"], signal);
+  let alarms = 0;
+  for (const window of quiet) {
+    const verdict = await agents.investigate(window, { baseline: [], alerted: false });
+    if (verdict.outcome === "incident") alarms += 1;
+    onCase("fault-free metrics");
+  }
+  return { windows: quiet.length, alarms, alarms_per_day: (alarms * WINDOWS_A_DAY) / quiet.length };
 }
 
 function faultsOf(answers: readonly Answer[]): Answer[] {

@@ -3,10 +3,9 @@
  * evaluation. Any subset of its faults, days and files will do. Reads logs a few minutes at a time.
  */
 import { PetrelError, type Window } from "../../core/mod.ts";
-import type { LogLine } from "./format.ts";
+import type { LogLine, PodMetrics } from "./format.ts";
 import {
   coverage,
-  densestMinute,
   type Fault,
   readDays,
   readFaultFreeLogs,
@@ -20,6 +19,8 @@ import { trainTicketMetrics } from "./train-ticket-metrics.ts";
 
 const MINUTE_MS = 60_000;
 const FAULT_WINDOW_MS = 3 * MINUTE_MS;
+const QUIET_AFTER_MS = 120 * MINUTE_MS;
+const QUIET_WINDOW_MS = 5 * MINUTE_MS;
 
 export interface NezhaCase {
   /** Such as `2023-01-29T08:43 contacts return`. */
@@ -39,6 +40,8 @@ export interface NezhaRecording extends Recording {
   /** Faults of faults.json that have no log file here. */
   readonly left: number;
   readonly hasMetrics: boolean;
+  /** Where only metrics were recorded, and nothing was injected for two hours. */
+  readonly quiet: readonly Window[];
 }
 
 /** Lines of one stretch of the recording, oldest first. */
@@ -77,6 +80,7 @@ export async function loadNezha(dir: string): Promise<NezhaRecording> {
     cases: [...cases, ...quietCases(quiet)],
     left: faults.length - cases.length,
     hasMetrics: pods.length > 0,
+    quiet: quietWindows(faults, pods),
     logRows: (query) => logRows(chapters, query),
     openMetrics: () => textOf(trainTicketMetrics(pods)),
   };
@@ -97,7 +101,7 @@ interface FaultFree {
 async function faultFreeOf(dir: string, day: string): Promise<FaultFree | undefined> {
   const lines = sortedUnique(await readFaultFreeLogs(dir, day));
   if (lines.length === 0) return undefined;
-  const window = densestMinute(lines.map(timeOf));
+  const window = coverage(lines);
   return { day, window, chapter: chapterOf(lines, () => readFaultFreeLogs(dir, day)) };
 }
 
@@ -110,31 +114,43 @@ async function caseOf(
   if (lines.length === 0) return undefined;
   const iso = new Date(fault.injectMs).toISOString();
   const service = serviceOfPod(fault.pod);
-  const before = { startMs: coverage(lines).startMs, endMs: fault.injectMs };
   const sameDay = quiet.filter(({ day }) => day === iso.slice(0, 10));
   const one: NezhaCase = {
     name: `${iso.slice(0, 16)} ${service.replace(/^ts-|-service$/g, "")} ${fault.kind}`,
     kind: fault.kind,
     service,
     window: { startMs: fault.injectMs, endMs: fault.injectMs + FAULT_WINDOW_MS },
-    baseline: sameDay.map(({ window }) => window).filter(
-      ({ startMs, endMs }) => startMs < endMs,
-    ),
+    baseline: sameDay.map((free) => free.window),
   };
   return { one, chapter: chapterOf(lines, () => readFaultLogs(dir, fault)) };
 }
 
-/** A fault-free minute against that of another day: no minute is its own baseline. */
+/** The second half of a fault-free minute against its first: what production has, the moments before. */
 function quietCases(quiet: readonly FaultFree[]): NezhaCase[] {
-  return quiet.flatMap(({ day, window }) => {
-    const others = quiet.filter((other) => other.day !== day);
-    if (others.length === 0) return [];
-    const name = `${new Date(window.startMs).toISOString().slice(0, 16)} fault-free`;
-    return [{ name, kind: "fault_free", window, baseline: others.map((other) => other.window) }];
+  return quiet.map(({ window: { startMs, endMs } }) => {
+    const middleMs = Math.round((startMs + endMs) / 2);
+    const name = `${new Date(startMs).toISOString().slice(0, 16)} fault-free`;
+    const window = { startMs: middleMs, endMs };
+    return { name, kind: "fault_free", window, baseline: [{ startMs, endMs: middleMs }] };
   });
 }
 
-const timeOf = (line: LogLine) => Date.parse(line[0]);
+/** Whole windows of five minutes from two hours after a day's last known fault to its last sample. */
+function quietWindows(faults: readonly Fault[], pods: readonly PodMetrics[]): Window[] {
+  const lastOf = Map.groupBy(faults, ({ injectMs }) => dayOf(injectMs));
+  return [...lastOf.values()].flatMap((own) => {
+    const fromMs = Math.max(...own.map(({ injectMs }) => injectMs)) + QUIET_AFTER_MS;
+    const times = pods.flatMap(({ timesS }) => timesS.at(-1) ?? []).map((timeS) => timeS * 1_000);
+    const toMs = Math.max(0, ...times.filter((timeMs) => dayOf(timeMs) === dayOf(fromMs)));
+    const count = Math.max(0, Math.floor((toMs - fromMs) / QUIET_WINDOW_MS));
+    return Array.from({ length: count }, (_, index) => {
+      const startMs = fromMs + index * QUIET_WINDOW_MS;
+      return { startMs, endMs: startMs + QUIET_WINDOW_MS };
+    });
+  });
+}
+
+const dayOf = (timeMs: number) => Math.floor(timeMs / 86_400_000);
 
 function chapterOf(lines: readonly LogLine[], read: () => Promise<LogLine[]>): Chapter {
   const { startMs, endMs } = coverage(lines);

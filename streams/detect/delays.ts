@@ -16,8 +16,11 @@ const RESOLUTION_MS = 1;
 const NOISE_MIN = 0.25;
 /** Spread of single gaps around their median, on the log scale, at least. */
 const GAP_SPREAD_MIN = 0.3;
-/** Share of gaps that are slow for no reason: garbage collection, a cold connection. */
-const OUTLIER_SHARE = 0.03;
+/**
+ * Share of gaps that are slow for no reason (garbage collection, a cold connection): the slower, the
+ * fewer. A Pareto tail, 0.5 ratio^-1.5, as gaps in fault-free minutes have it.
+ */
+const OUTLIER_TAIL = { share: 0.5, power: 1.5, most: 0.06 } as const;
 /** A gap counts as slow from here on. */
 const SLOW_Z = 1.5;
 /** A service that fits this nearly as well as the best is told as well. */
@@ -25,7 +28,7 @@ const TIED_SHARE = 0.95;
 /** Gaps needed to tell what is common to all. */
 const PEERS_MIN = 10;
 const BASELINE_GAPS_MIN = 2;
-const SUPPORT_MIN = 2;
+const SUPPORT_MIN = 1;
 /** Every service has many gaps, so the bar stands higher than NOTABLE. */
 const ANOMALOUS_MIN = 5;
 
@@ -60,22 +63,26 @@ function gapOf(ends: readonly [string, string], now: Gaps, before: Gaps): Gap | 
   // The variance of a median is pi/2 that of a mean.
   const variance = spreadOf(before) ** 2 * (1 / now.count + 1 / before.count) * (Math.PI / 2);
   const slow = Math.ceil(now.count / 2);
+  const growth = logMs(now.medianMs) - logMs(before.medianMs);
+  const outliers = Math.min(
+    OUTLIER_TAIL.most,
+    OUTLIER_TAIL.share * Math.exp(-OUTLIER_TAIL.power * growth),
+  );
   return {
     ends,
     beforeMs: before.medianMs,
     nowMs: now.medianMs,
-    growth: logMs(now.medianMs) - logMs(before.medianMs),
+    growth,
     error: Math.sqrt(variance),
     // Choosing which half is slow: at most 2^n ways, each with probability share^slow.
-    zMax: zOfP(Math.min(1, 2 ** now.count * OUTLIER_SHARE ** slow)),
+    zMax: zOfP(Math.min(1, 2 ** now.count * outliers ** slow)),
   };
 }
 
 function gapsBetween(current: LogSummary, baseline: LogSummary): Gap[] {
   const found: (Gap | undefined)[] = [];
-  const edgesOf = (summary: LogSummary) => summary.paths?.edges ?? summary.edges;
-  for (const [key, now] of edgesOf(current)) {
-    const before = edgesOf(baseline).get(key);
+  for (const [key, now] of current.paths?.edges ?? []) {
+    const before = baseline.paths?.edges.get(key);
     if (before !== undefined && now.from !== now.to) {
       found.push(gapOf([now.from, now.to], now, before));
     }

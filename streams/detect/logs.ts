@@ -10,6 +10,7 @@ import { commonScore } from "../stats.ts";
 import { units } from "./align.ts";
 import { detectDelays } from "./delays.ts";
 import { clip, type Draft, NOTABLE, numbered } from "./draft.ts";
+import { detectEntries } from "./entries.ts";
 import { detectPaths } from "./paths.ts";
 import { detectBreaches, detectServices } from "./services.ts";
 import { detectSilence } from "./silence.ts";
@@ -59,6 +60,7 @@ export function detectLogs(
     ...detectSilence(current, baseline, factor),
     ...detectTemplates(current, baseline, text),
     ...detectDelays(current, baseline),
+    ...detectEntries(current, baseline, text),
   ];
   const troubled = others.some(
     ({ resource, score }) => resource !== undefined && resource !== "traffic" && score >= NOTABLE,

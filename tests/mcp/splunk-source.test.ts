@@ -52,18 +52,16 @@ async function read(source: SplunkSource, query = {}, signal = new AbortControll
   }
 }
 
-test("all rows of a window arrive: the newest batch first, and in a batch as they were written", async () => {
+test("all rows of a window arrive, newest first", async () => {
   const { source } = start();
   const { raws, code } = await read(source);
   expect([raws.length, new Set(raws).size, code]).toEqual([5_000, 5_000, "read to the end"]);
-  let before = Number.POSITIVE_INFINITY;
+  const times: number[] = [];
   for await (const { rows } of source.open({}, window, new AbortController().signal)) {
-    const times = rows.map(({ timeMs }) => timeMs ?? Number.NaN);
-    expect(times).toEqual(times.toSorted((a, b) => a - b));
-    expect(times.at(-1)).toBeLessThan(before);
-    before = times[0] ?? Number.NaN;
+    times.push(...rows.map(({ timeMs }) => timeMs ?? Number.NaN));
     expect(rows[0]?.service).toMatch(/travel|order/);
   }
+  expect(times).toEqual(times.toSorted((a, b) => b - a));
 });
 
 test("services are a typed filter", async () => {

@@ -73,7 +73,6 @@ export class SummaryBuilder {
       overflow: 0,
       services: this.#services,
       templates: this.#templates,
-      edges: new Map(),
       ...(paths === undefined ? {} : { paths }),
     };
   }

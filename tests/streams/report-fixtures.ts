@@ -35,7 +35,6 @@ export function summaryOf(options: {
     overflow: 0,
     services: new Map(services),
     templates: new Map(),
-    edges: new Map(),
     firstMs: startMs,
     lastMs: startMs + 299_000,
   };

@@ -7,6 +7,7 @@ const LENGTH_MAX = 5;
 
 /** The same with a map of arrays, whose first entry is the trace untouched for longest. */
 class Model {
+  #newestFirst = false;
   readonly traces = new Map<string, TracePoint[]>();
 
   add(traceId: string, point: TracePoint): boolean {
@@ -21,8 +22,13 @@ class Model {
   takeOldest(): TracePoint[] | undefined {
     const [oldest] = this.traces;
     if (oldest === undefined) return undefined;
-    this.traces.delete(oldest[0]);
-    return oldest[1].toSorted((a, b) => a.timeMs - b.timeMs);
+    const [id, points] = oldest;
+    this.traces.delete(id);
+    const steps = points.slice(1).map((one, at) => one.timeMs - (points[at]?.timeMs ?? 0));
+    const [up, down] = [steps.filter((by) => by > 0).length, steps.filter((by) => by < 0).length];
+    if (up !== down) this.#newestFirst = down > up;
+    const came = this.#newestFirst ? points.toReversed() : points;
+    return came.toSorted((a, b) => a.timeMs - b.timeMs);
   }
 
   get size(): number {
@@ -78,4 +84,13 @@ test("the places of traces that were taken are used again", () => {
   }
   expect(points.size).toBe(room / 2);
   expect(points.capacity).toBe(room);
+});
+
+test("the lines of one instant stand as they were written, whichever way they come", () => {
+  const written = [0, 0, 0, 5, 5, 9].map((timeMs, statement) => ({ timeMs, statement, span: 1 }));
+  for (const order of [written, written.toReversed()]) {
+    const points = new TracePoints();
+    for (const one of order) points.add("a", 10, one);
+    expect(points.takeOldest()).toEqual(written);
+  }
 });

@@ -1,0 +1,147 @@
+/**
+ * Finds requests that no longer begin: a statement of the caller used to be followed by the callee's
+ * first line, now the caller goes on and the callee says nothing. They fail, or are lost, before the
+ * callee's first line, so nothing in the callee's own lines can tell of it.
+ */
+import type { EntryCounts, LogSummary, PathSummary } from "../model.ts";
+import { adjustedPs, commonScore, fisherLeastP, fisherP, zOfP } from "../stats.ts";
+import { clip, DISCOVERY_RATE, type Draft, NOTABLE, short } from "./draft.ts";
+import { StatementBook } from "./path-words.ts";
+import type { TextOptions } from "./text.ts";
+
+/** Most traces that passed the caller's statement must have gone on to the callee before. */
+const USUAL_SHARE = 0.5;
+/** The share must fall by this much. */
+const EFFECT_MIN = 0.3;
+/** What cannot come below this p however the counts fall is not tested (Tarone 1990). */
+const TESTABLE_P = 0.01;
+const SUPPORT_MIN = 2;
+/** A caller that stops there itself may be the one that fails. */
+const STOPPED_WEIGHT = 0.5;
+
+/** Requests of one callee that begin after one statement of a caller, whatever they begin with. */
+interface Way {
+  readonly entry: EntryCounts;
+  readonly traces: number;
+}
+
+interface Lost {
+  readonly entry: EntryCounts;
+  readonly now: number;
+  readonly ofNow: number;
+  readonly before: number;
+  readonly ofBefore: number;
+  readonly p: number;
+}
+
+/** One finding per callee: the entry that is lost most surely. Empty without traces in both windows. */
+export function detectEntries(
+  current: LogSummary,
+  baseline: LogSummary,
+  text: TextOptions,
+): Draft[] {
+  const [now, before] = [current.paths, baseline.paths];
+  if (now === undefined || before === undefined) return [];
+  const [waysNow, waysBefore] = [waysIn(now), waysIn(before)];
+  const tests = [...waysBefore].flatMap(([key, way]) => {
+    const lost = lostOf(way, waysNow.get(key)?.traces ?? 0, now, before);
+    return lost === undefined || isMoved(lost, waysNow, waysBefore) ? [] : [lost];
+  });
+  const adjusted = adjustedPs(tests.map(({ p }) => p));
+  const best = new Map<string, { lost: Lost; score: number; discovered: boolean }>();
+  for (const [index, lost] of tests.entries()) {
+    const weight = goesOn(lost.entry, now, before) ? 1 : STOPPED_WEIGHT;
+    const score = commonScore(weight * zOfP(lost.p));
+    const { callee } = lost.entry;
+    if (!isFall(lost) || score < SUPPORT_MIN || score <= (best.get(callee)?.score ?? 0)) continue;
+    best.set(callee, { lost, score, discovered: (adjusted[index] ?? 1) <= DISCOVERY_RATE });
+  }
+  const book = new StatementBook([baseline, current], text);
+  return [...best.values()].map(({ lost, score, discovered }) =>
+    draftOf(lost, { score, anomalous: discovered && score >= NOTABLE }, book),
+  );
+}
+
+/** Ways by caller, statement and callee, each with its commonest first line. */
+function waysIn(paths: PathSummary): Map<string, Way> {
+  const ways = new Map<string, Way>();
+  for (const entry of paths.entries.values()) {
+    const key = `${entry.caller}>${entry.from}>${entry.callee}`;
+    const known = ways.get(key);
+    const commonest = known && known.entry.traces >= entry.traces ? known.entry : entry;
+    ways.set(key, { entry: commonest, traces: (known?.traces ?? 0) + entry.traces });
+  }
+  return ways;
+}
+
+function lostOf(
+  { entry, traces }: Way,
+  tracesNow: number,
+  now: PathSummary,
+  before: PathSummary,
+): Lost | undefined {
+  const source = `${entry.caller}>${entry.from}`;
+  const [ofNow, ofBefore] = [tracesAt(now, source), tracesAt(before, source)];
+  if (ofNow === 0 || traces < USUAL_SHARE * ofBefore) return undefined;
+  const count = Math.min(tracesNow, ofNow);
+  const usual = Math.min(traces, ofBefore);
+  if (fisherLeastP(count + usual, ofNow, ofBefore) > TESTABLE_P) return undefined;
+  const p = fisherP(count, ofNow, usual, ofBefore);
+  return { entry, now: count, ofNow, before: usual, ofBefore, p };
+}
+
+/** Whether the caller calls from another statement instead, as a release with one more line does. */
+function isMoved(
+  { entry, now, ofNow, before, ofBefore }: Lost,
+  waysNow: ReadonlyMap<string, Way>,
+  waysBefore: ReadonlyMap<string, Way>,
+): boolean {
+  const missing = (ofNow * before) / ofBefore - now;
+  let moved = 0;
+  for (const [key, way] of waysNow) {
+    const isSame = way.entry.caller === entry.caller && way.entry.callee === entry.callee;
+    if (isSame && !waysBefore.has(key)) moved += way.traces;
+  }
+  return moved >= missing / 2;
+}
+
+const tracesAt = (paths: PathSummary, source: string) => paths.statements.get(source)?.traces ?? 0;
+
+function isFall({ now, ofNow, before, ofBefore }: Lost): boolean {
+  return before / ofBefore - now / ofNow >= EFFECT_MIN;
+}
+
+/** Whether the caller writes a next line of its own, no error, as often as before. */
+function goesOn({ caller, from }: EntryCounts, now: PathSummary, before: PathSummary): boolean {
+  return shareGoing(now, caller, from) >= shareGoing(before, caller, from) - EFFECT_MIN;
+}
+
+function shareGoing(paths: PathSummary, service: string, from: string): number {
+  let going = 0;
+  for (const step of paths.transitions.values()) {
+    const isNext = step.service === service && step.from === from && step.to !== "";
+    if (isNext && !step.error) going += step.traces;
+  }
+  return going / Math.max(1, tracesAt(paths, `${service}>${from}`));
+}
+
+function draftOf(
+  { entry, now, ofNow, before, ofBefore }: Lost,
+  verdict: { readonly score: number; readonly anomalous: boolean },
+  book: StatementBook,
+): Draft {
+  const { caller, from, callee, to } = entry;
+  const shares = `in ${short(now)} of ${short(ofNow)} traces, before in ${short(before)} of ${short(ofBefore)}`;
+  const words = `After ${book.words(caller, from)} of ${caller} ${book.words(callee, to)} follows ${shares}: requests are lost before its first line.`;
+  return {
+    kind: "path_change",
+    service: callee,
+    summary: clip(words, 1_000),
+    ...verdict,
+    direction: now === 0 ? "gone" : "down",
+    value: now / ofNow,
+    baseline: before / ofBefore,
+    unit: "share of traces",
+    ...(to.includes("#") ? { codeLocation: clip(to, 200) } : {}),
+  };
+}
