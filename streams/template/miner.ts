@@ -1,90 +1,277 @@
 /**
- * Finds the template of each log line as it comes. Masking (mask.ts) settles most messages the same
- * way in every run and every order; only when one place in the code yields more masks than
- * SHAPES_MAX, its further lines are matched to the nearest known shape (the similarity of Drain, He
- * et al. 2017). Bounded: at most `templatesMax` templates, then lines find none.
+ * Finds the template of each log line as it comes, in one pass and with one configuration for all logs.
  *
- * One miner serves baseline and window, so that ids agree. It keeps no line.
+ * A message becomes tokens by shape (scan.ts), tokens become columns (columns.ts), and columns that are
+ * found to vary join shapes to statements (gaps.ts). A line whose shape was seen lately costs the scan
+ * and one look. Later lines may join two templates: the older id stays, {@link TemplateMiner.resolve}
+ * tells what became of the other.
+ *
+ * Bounded whatever comes: templates, shapes, gaps per shape, characters and tokens of a line; a place
+ * with too many statements gets coarse ones by their first word. It keeps no line.
  */
 import { limits } from "../../core/mod.ts";
 import type { LogRecord } from "../model.ts";
-import { MaskMemo } from "./memo.ts";
+import { owned } from "../parse/own.ts";
+import {
+  type ColumnText,
+  joinColumns,
+  OTHER,
+  packColumns,
+  unpackColumns,
+  valueKinds,
+} from "./column-text.ts";
+import { Columns, splitColumns } from "./columns.ts";
+import { Gaps } from "./gaps.ts";
+import { keyOf, sumColumns } from "./keys.ts";
+import { hashOfWord } from "./lexicon.ts";
+import { type Node, type Place, rootOf, TEXT_CHARS_MAX, type Template, widen } from "./node.ts";
+import { scan } from "./scan.ts";
+import { SeenMessages, SeenShapes } from "./seen.ts";
+import { Shape, TOKENS_MAX } from "./shape.ts";
+import { readSnapshot, type SavedMiner, writeSnapshot } from "./snapshot.ts";
+import { columnTexts, firstColumnText } from "./template-text.ts";
 
-export interface Template {
-  /** Hash of service, logger and text. */
-  readonly id: string;
-  readonly service: string;
-  readonly logger: string | undefined;
-  readonly text: string;
-}
+export type { Template } from "./node.ts";
 
 export interface MinerOptions {
+  /** Templates known at most; lines that would be more find none. */
   readonly templatesMax?: number;
 }
 
-/** One service and logger. A message of the same shape comes from the same statement. */
-interface Place {
-  readonly shapes: Map<string, Template>;
-  /** Words of the shapes, by count of words, for the similarity. */
-  readonly byLength: Map<number, { words: readonly string[]; template: Template }[]>;
-}
+/** Statements of one service and logger; what comes after them is told by its first word. */
+const PLACE_TEMPLATES_MAX = 1_000;
+const PLACE_COARSE_MAX = 100;
+/** Shapes noted for each template that may be known. */
+const NODES_PER_TEMPLATE = 3;
 
-/** More masks than this from one logger are names or prose that masking does not see. */
-const SHAPES_MAX = 250;
-/** Share of equal words that makes two shapes one. */
-const SIMILARITY_LEAST = 0.6;
-/** Compared at most, so a hostile stream of unique lines stays fast. */
-const COMPARED_MAX = 32;
+type Matched = Pick<LogRecord, "service" | "logger" | "message">;
 
 export class TemplateMiner {
   readonly #templatesMax: number;
-  readonly #memo = new MaskMemo();
+  readonly #nodesMax: number;
   /** By service and logger. */
   readonly #places = new Map<string, Map<string, Place>>();
+  readonly #byIndex: Place[] = [];
+  readonly #nodes: Node[] = [];
+  readonly #byId = new Map<string, Node>();
+  readonly #seenMessages = new SeenMessages();
+  readonly #seenShapes = new SeenShapes();
+  readonly #gaps = new Gaps((gone) => {
+    gone.place.size -= 1;
+    this.#size -= 1;
+  });
   #size = 0;
+  // One of each for all lines, so that a line costs no object.
+  readonly #shape = new Shape();
+  readonly #columns = new Columns();
+  readonly #kinds = new Uint8Array(TOKENS_MAX);
+  readonly #sums = { one: 0, two: 0 };
 
   constructor(options: MinerOptions = {}) {
     this.#templatesMax = options.templatesMax ?? limits.TEMPLATES_MAX;
+    this.#nodesMax = NODES_PER_TEMPLATE * this.#templatesMax;
   }
 
+  /**
+   * A miner that knows what `snapshot` holds: known lines get the ids they had. Throws
+   * PROTOCOL_VIOLATION for a snapshot that is damaged or of another version; its owner then begins with
+   * a new miner, whose ids are the same for all templates that were never joined.
+   */
+  static restore(snapshot: Uint8Array, options: MinerOptions = {}): TemplateMiner {
+    const miner = new TemplateMiner(options);
+    miner.#load(readSnapshot(snapshot));
+    return miner;
+  }
+
+  /** Templates known now. */
   get size(): number {
     return this.#size;
   }
 
   /** The template of a record; `undefined` when the table is full and nothing known is near. */
-  match(record: Pick<LogRecord, "service" | "logger" | "message">): Template | undefined {
-    const { service, logger } = record;
-    const text = this.#memo.maskOf(record.message);
-    const place = this.#placeOf(service, logger);
+  match({ service, logger, message }: Matched): Template | undefined {
+    const place = this.#places.get(service)?.get(logger ?? "") ?? this.#addPlace(service, logger);
     if (place === undefined) return undefined;
-    const known = place.shapes.get(text);
-    if (known !== undefined) return known;
-    const crowded = place.shapes.size >= SHAPES_MAX || this.#size >= this.#templatesMax;
-    const near = crowded ? nearest(place, text.split(" ")) : undefined;
-    if (near !== undefined) return near;
-    return this.#size >= this.#templatesMax ? undefined : this.#add(place, service, logger, text);
+    const node = this.#seenMessages.get(message, place.index) ?? this.#scan(message, place);
+    if (node === undefined) return undefined;
+    return node.parent === undefined ? node.template : rootOf(node).template;
   }
 
-  #placeOf(service: string, logger = ""): Place | undefined {
-    const found = this.#places.get(service)?.get(logger);
-    if (found !== undefined) return found;
-    if (this.#size >= this.#templatesMax) return undefined;
-    const place: Place = { shapes: new Map(), byLength: new Map() };
+  /** What a template's id stands for now; `undefined` for an id that is not known. */
+  resolve(id: string): Template | undefined {
+    const node = this.#byId.get(id);
+    return node === undefined ? undefined : rootOf(node).template;
+  }
+
+  /** What is known, as bytes for a store: at most SNAPSHOT_BYTES_MAX, the oldest templates first. */
+  snapshot(): Uint8Array {
+    return writeSnapshot({ places: this.#byIndex, nodes: this.#nodes });
+  }
+
+  #scan(message: string, place: Place): Node | undefined {
+    scan(message, this.#shape);
+    let node = this.#seenShapes.get(this.#shape, place.index);
+    if (node === undefined) {
+      node = this.#find(place);
+      if (node === undefined) return undefined;
+      this.#seenShapes.put(node);
+    }
+    this.#seenMessages.put(node);
+    return node;
+  }
+
+  #find(place: Place): Node | undefined {
+    const columns = this.#columns;
+    splitColumns(this.#shape, columns);
+    sumColumns(columns, place.index, this.#sums);
+    valueKinds(this.#shape, columns, this.#kinds);
+    const make = (key: number, open: readonly number[]) => this.#makeNode(place, key, open);
+    const known = this.#gaps.lookup(columns, this.#sums, place);
+    if (known !== undefined) {
+      // Back from a restart, its columns are at hand for the first time.
+      if (known.terms === undefined && known.key === keyOf(this.#sums)) {
+        this.#gaps.note(columns, this.#sums, known, make);
+      }
+      widen(rootOf(known), this.#kinds, columns.count);
+      return known;
+    }
+    if (place.size >= PLACE_TEMPLATES_MAX) return this.#coarseNode(place);
+    return this.#gaps.learn(columns, this.#sums, make, place);
+  }
+
+  #makeNode(place: Place, key: number, open: readonly number[]): Node | undefined {
+    const texts = columnTexts(this.#shape, this.#columns);
+    const kinds = this.#kinds.slice(0, texts.length);
+    for (const at of open) {
+      const text = texts[at];
+      if (text === undefined) continue;
+      texts[at] = { ...text, core: "<*>" };
+      kinds[at] = OTHER;
+    }
+    return this.#addNode(place, key, texts, kinds);
+  }
+
+  /** In a crowded place: one template for all lines that begin alike, in the end one for all. */
+  #coarseNode(place: Place): Node | undefined {
+    const first = firstColumnText(this.#shape, this.#columns);
+    const isFull = place.size >= PLACE_TEMPLATES_MAX + PLACE_COARSE_MAX;
+    return (
+      this.#gaps.at(coarseKey(place, first)) ??
+      (isFull ? this.#gaps.at(coarseKey(place, "")) : undefined) ??
+      this.#addCoarse(place, isFull ? "" : first)
+    );
+  }
+
+  #addCoarse(place: Place, first: string): Node | undefined {
+    const core = first === "" ? "<*>" : `${owned(first)} <*>`;
+    const columns = [{ space: "", before: "", core, after: "" }];
+    const node = this.#addNode(place, coarseKey(place, first), columns, new Uint8Array([OTHER]));
+    if (node !== undefined) this.#gaps.restore(node);
+    return node;
+  }
+
+  #addNode(
+    place: Place,
+    key: number,
+    columns: readonly ColumnText[],
+    kinds: Uint8Array,
+  ): Node | undefined {
+    if (this.#size >= this.#templatesMax || this.#nodes.length >= this.#nodesMax) return undefined;
+    const { service, logger } = place;
+    const text = joinColumns(columns, TEXT_CHARS_MAX);
+    const id = templateId(service, logger, text);
+    const template = { id, service, logger, text };
+    const index = this.#nodes.length;
+    const node: Node = {
+      index,
+      key,
+      id,
+      place,
+      template,
+      columns: packColumns(columns),
+      kinds,
+      parent: undefined,
+      terms: undefined,
+    };
+    this.#nodes.push(node);
+    const same = this.#byId.get(id);
+    if (same === undefined) {
+      this.#byId.set(id, node);
+      place.size += 1;
+      this.#size += 1;
+    } else {
+      // What reads the same is the same to whoever reads it.
+      node.parent = rootOf(same);
+    }
+    return node;
+  }
+
+  #addPlace(service: string, logger: string | undefined): Place | undefined {
+    if (this.#size >= this.#templatesMax || this.#byIndex.length >= this.#nodesMax)
+      return undefined;
+    const name = logger === "" ? undefined : logger;
+    const index = this.#byIndex.length;
+    const place: Place = {
+      index,
+      service,
+      logger: name,
+      size: 0,
+      patterns: new Map(),
+      nodes: new Map(),
+    };
     const places = this.#places.get(service) ?? new Map<string, Place>();
-    this.#places.set(service, places.set(logger, place));
+    this.#places.set(service, places.set(name ?? "", place));
+    this.#byIndex.push(place);
     return place;
   }
 
-  #add(place: Place, service: string, logger: string | undefined, text: string): Template {
-    const template = { id: templateId(service, logger, text), service, logger, text };
-    const words = text.split(" ");
-    const group = place.byLength.get(words.length) ?? [];
-    group.push({ words, template });
-    place.byLength.set(words.length, group);
-    place.shapes.set(text, template);
-    this.#size += 1;
-    return template;
+  #load({ places, nodes }: SavedMiner): void {
+    for (const { service, logger, patterns } of places) {
+      const place = this.#addPlace(service, logger);
+      if (place === undefined) return;
+      for (const [count, columns, calls] of patterns) {
+        place.patterns.set(count, [...(place.patterns.get(count) ?? []), { columns, calls }]);
+      }
+    }
+    for (const saved of nodes) this.#loadNode(saved);
   }
+
+  #loadNode({
+    key,
+    place: at,
+    id,
+    root,
+    columns = "",
+    kinds = [],
+  }: SavedMiner["nodes"][number]): void {
+    const place = this.#byIndex[at];
+    if (place === undefined) return;
+    const parent = root === undefined ? undefined : this.#nodes[root];
+    const { service, logger } = place;
+    const text = joinColumns(unpackColumns(columns), TEXT_CHARS_MAX);
+    const node: Node = {
+      index: this.#nodes.length,
+      key,
+      id,
+      place,
+      template: parent?.template ?? { id, service, logger, text },
+      columns,
+      kinds: Uint8Array.from(kinds),
+      parent,
+      terms: undefined,
+    };
+    this.#nodes.push(node);
+    this.#gaps.restore(node);
+    if (!this.#byId.has(id)) this.#byId.set(id, node);
+    if (parent !== undefined) return;
+    place.size += 1;
+    this.#size += 1;
+  }
+}
+
+/** Below zero, as no key of a sequence is. */
+function coarseKey(place: Place, first: string): number {
+  return -1 - (hashOfWord(first) >>> 0) * 2 ** 20 - (place.index & 0xfffff);
 }
 
 /** Sixteen hexadecimal digits of SHA-256: the same on every host and in every run. */
@@ -94,20 +281,4 @@ export function templateId(service: string, logger: string | undefined, text: st
     .update(`${service}\n${logger ?? ""}\n${text}`)
     .digest("hex")
     .slice(0, 16);
-}
-
-/** The known shape with the most equal words at equal places, if it has enough of them. */
-function nearest(place: Place, words: readonly string[]): Template | undefined {
-  let best: Template | undefined;
-  let bestEqual = Math.ceil(words.length * SIMILARITY_LEAST) - 1;
-  const group = place.byLength.get(words.length) ?? [];
-  for (let index = 0; index < Math.min(group.length, COMPARED_MAX); index++) {
-    const candidate = group[index];
-    if (candidate === undefined) break;
-    const equal = candidate.words.reduce((sum, word, at) => sum + Number(word === words[at]), 0);
-    if (equal <= bestEqual) continue;
-    best = candidate.template;
-    bestEqual = equal;
-  }
-  return best;
 }
