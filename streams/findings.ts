@@ -56,6 +56,8 @@ export const Finding = z.strictObject({
   direction: z.enum(["up", "down", "new", "gone"]),
   value: z.number().optional(),
   baseline: z.number().optional(),
+  /** What was measured just before the window: near `value` when this did not begin with the window. */
+  recent: z.number().optional(),
   unit: z.string().max(40).optional(),
   templateId: z.string().max(64).optional(),
   template: z.string().max(2_000).optional(),

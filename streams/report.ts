@@ -1,5 +1,6 @@
 /** Makes the report an agent answers with, and makes it fit. It never decides what is a finding. */
 import { limits } from "../core/mod.ts";
+import { servicesOf } from "./detect/exposure.ts";
 import {
   type Dependency,
   FINDINGS_SCHEMA,
@@ -58,6 +59,8 @@ export function reportOfLogs(parts: LogReportParts): SourceReport {
 
 export interface MetricReportParts extends Common {
   readonly series: readonly Series[];
+  /** Who calls whom, where the deployment's own configuration or its mesh says so. */
+  readonly dependencies?: readonly Dependency[];
   readonly cut: boolean;
   readonly links:
     | SourceReport["links"]
@@ -66,13 +69,14 @@ export interface MetricReportParts extends Common {
 
 export function reportOfMetrics(parts: MetricReportParts): SourceReport {
   const { series, seconds } = parts;
-  const services = [...new Set(series.map((one) => one.service))].sort();
+  const window = { startMs: Date.parse(parts.window.start), endMs: Date.parse(parts.window.end) };
+  const services = servicesOf(series, window);
   const samples = series.reduce((sum, one) => sum + one.values.length, 0);
   return {
     ...base("metrics", parts),
     findings: [...parts.findings],
-    services: services.map((service) => ({ service })),
-    dependencies: [],
+    services,
+    dependencies: [...(parts.dependencies ?? [])],
     stats: { series: series.length, samples, services: services.length, seconds },
     notes: parts.notes.slice(0, NOTES_MAX),
     cut: parts.cut,

@@ -5,10 +5,22 @@
 
 /** Quantile `q` in [0, 1] by linear interpolation (type 7 of Hyndman and Fan 1996). NaN if empty. */
 export function quantile(values: readonly number[], q: number): number {
-  const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
-  const at = (sorted.length - 1) * q;
-  const low = sorted[Math.floor(at)];
-  const high = sorted[Math.ceil(at)];
+  return quantileOfSorted(sorted(values), q);
+}
+
+/** Ascending, without NaN. Sorting as numbers in one block is several times faster than by comparison. */
+export function sorted(values: readonly number[]): Float64Array {
+  const numbers = new Float64Array(values).sort();
+  // NaN sorts last.
+  let length = numbers.length;
+  while (length > 0 && Number.isNaN(numbers[length - 1])) length--;
+  return length === numbers.length ? numbers : numbers.subarray(0, length);
+}
+
+function quantileOfSorted(ascending: Float64Array, q: number): number {
+  const at = (ascending.length - 1) * q;
+  const low = ascending[Math.floor(at)];
+  const high = ascending[Math.ceil(at)];
   if (low === undefined || high === undefined) return Number.NaN;
   return low === high ? low : low + (high - low) * (at - Math.floor(at));
 }
@@ -43,8 +55,9 @@ export interface Normal {
  * and needs the floors.
  */
 export function normalOf(values: readonly number[], floor: SpreadFloor): Normal {
-  const centre = median(values);
-  const range = quantile(values, 0.75) - quantile(values, 0.25);
+  const ascending = sorted(values);
+  const centre = quantileOfSorted(ascending, 0.5);
+  const range = quantileOfSorted(ascending, 0.75) - quantileOfSorted(ascending, 0.25);
   const spread = Math.max(range, floor.relative * Math.abs(centre), floor.absolute);
   return { centre, spread };
 }
@@ -69,7 +82,8 @@ const EXACT_MAX = 2_000;
 /** A window tests thousands of tables, so the factorials they need are worked out once. */
 const LOG_FACTORIALS = Float64Array.from({ length: EXACT_MAX + 1 }, (_, n) => logGamma(n + 1));
 
-function logChoose(n: number, k: number): number {
+/** Natural logarithm of the number of ways to choose k of n. */
+export function logChoose(n: number, k: number): number {
   const log = (m: number) => LOG_FACTORIALS[m] ?? logGamma(m + 1);
   return log(n) - log(k) - log(n - k);
 }

@@ -62,7 +62,8 @@ export function aliases(current: LogSummary, baseline: LogSummary): Map<string, 
 
 /**
  * The statements of both windows with their counts. Lines of one code location are one statement,
- * whatever they print; error lines are told apart by their text as well.
+ * whatever they print; error lines are told apart by their text as well, and from lines that say the same
+ * at another level: what was a remark and is an error now is new.
  */
 export function units(current: LogSummary, baseline: LogSummary): Unit[] {
   const alias = aliases(current, baseline);
@@ -74,7 +75,8 @@ export function units(current: LogSummary, baseline: LogSummary): Unit[] {
   ) => {
     const error = isError(template.level);
     const location = codeLocationOf(template.logger);
-    const parts = [template.service, location ?? "", location === undefined || error ? id : ""];
+    const named = location === undefined || error ? id : "";
+    const parts = [template.service, location ?? "", named, error ? "error" : ""];
     const key = parts.join(">");
     const known = table.get(key);
     table.set(key, {

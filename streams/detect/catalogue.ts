@@ -31,6 +31,11 @@ export interface MetricTraits {
    * a window anomalous by itself.
    */
   readonly supportOnly?: boolean;
+  /**
+   * How the window's samples are held against the past. `peak`, the default: the largest of them.
+   * `lasting`: the level half of them reach. `share`: percent of requests that did well, counted.
+   */
+  readonly test?: "peak" | "lasting" | "share";
 }
 
 const traits = (
@@ -39,7 +44,10 @@ const traits = (
   resource: Resource,
   floor: readonly [relative: number, absolute: number],
   title: string,
-  more: Pick<MetricTraits, "rule" | "ruleSample" | "supportOnly" | "share" | "counts"> = {},
+  more: Pick<
+    MetricTraits,
+    "rule" | "ruleSample" | "supportOnly" | "share" | "counts" | "test"
+  > = {},
 ): MetricTraits => ({
   name,
   bad,
@@ -86,9 +94,12 @@ export const METRICS: readonly MetricTraits[] = [
   }),
   traits(/^http_5xx/, "up", "errors", [0.1, 1], "HTTP 5xx responses"),
   traits(/^errors?/, "up", "errors", [0.1, 1], "Logged errors"),
-  traits(/^http_latency_mean/, "up", "latency", [0.1, 20], "Mean latency", {
+  traits(/^availability/, "down", "errors", [0.01, 1], "Availability", { test: "share" }),
+  // The floor is the resolution: how many milliseconds matter is for the ranking to say.
+  traits(/^http_latency_mean/, "up", "latency", [0.1, 1], "Mean latency", {
     rule: "latencyMeanMsMax",
     ruleSample: "mean",
+    test: "lasting",
   }),
   traits(/latency.*(?:_ms)$/, "up", "latency", [0.1, 20], "Latency", SUPPORT),
   traits(/latency/, "up", "latency", [0.1, 0.02], "Latency", SUPPORT),

@@ -15,7 +15,7 @@ const USUAL_SHARE = 0.5;
 const EFFECT_MIN = 0.3;
 /** What cannot come below this p however the counts fall is not tested (Tarone 1990). */
 const TESTABLE_P = 0.01;
-const SUPPORT_MIN = 2;
+const SUPPORT_MIN = 1.3;
 /** A caller that stops there itself may be the one that fails. */
 const STOPPED_WEIGHT = 0.5;
 

@@ -96,6 +96,7 @@ function errorDraft(template: TemplateCounts, text: TextOptions): Draft {
     unit: "lines",
     templateId: clip(template.id, 64),
     template: clip(text.redact(template.template), 2_000),
+    ...(template.frame === undefined ? {} : { codeLocation: clip(template.frame, 200) }),
     ...(template.exception === undefined
       ? {}
       : { exception: clip(text.redact(template.exception), 200) }),

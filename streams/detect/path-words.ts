@@ -89,6 +89,7 @@ function errorParts(step: Step, verdict: Verdict, book: StatementBook): Partial<
     ...(step.to.includes("#") ? {} : { templateId: clip(template.id, 64) }),
     template: clip(book.text.redact(template.template), 2_000),
     exemplars: exemplarsOf(template, book.text),
+    ...(template.frame === undefined ? {} : { codeLocation: clip(template.frame, 200) }),
     ...(template.exception === undefined
       ? {}
       : { exception: clip(book.text.redact(template.exception), 200) }),

@@ -23,8 +23,8 @@ const ERROR_GROWTH_MIN = 2;
 const LOST_SHARE = 0.3;
 /** A rise of this much in the share of requests that end here says that something cut them off. */
 const EARLY_SHARE = 0.3;
-/** Weaker changes are left out; between this and NOTABLE they only support other findings. */
-const SUPPORT_MIN = 2;
+/** Weaker changes, p above 0.2, are left out; up to NOTABLE they only help to rank. */
+const SUPPORT_MIN = 1.3;
 
 /** True when the change is large enough to matter. */
 function isImportant({ error, now, ofNow, before, ofBefore }: Step): boolean {

@@ -7,11 +7,11 @@ import type { LogSummary, ServiceCounts } from "../model.ts";
 import { type RuleSet, rulesFor } from "../rules.ts";
 import { commonScore, poissonP, zOfP } from "../stats.ts";
 import { noCounts } from "../summarise.ts";
+import { breachScore } from "./breaches.ts";
 import { clip, type Draft, short } from "./draft.ts";
-import { breachScore } from "./metrics.ts";
 import { breachWords } from "./words.ts";
 
-const SUPPORT_MIN = 2;
+const SUPPORT_MIN = 1.3;
 /** Errors come in clumps; the bar is that of single templates. */
 const ANOMALOUS_MIN = 5;
 /** Many lines make a small rise sure, but not important. */
@@ -86,6 +86,7 @@ export function detectServices(
         [now.errors, before.errors * rate, before.errors],
         rate,
       ),
+      warned(service, [now.warnings, before.warnings * rate, before.warnings], rate),
       burst(
         service,
         "http_5xx",
@@ -96,6 +97,30 @@ export function detectServices(
       slower(service, now, before),
     ].filter((draft) => draft !== undefined);
   });
+}
+
+/** Warnings count less than errors, and come in clumps as they do. */
+const WARNING_WEIGHT = 0.6;
+
+function warned(
+  service: string,
+  [now, expected, before]: readonly [number, number, number],
+  rate: number,
+): Draft | undefined {
+  if (now <= expected) return undefined;
+  const score = commonScore(WARNING_WEIGHT * zOfP(poissonP(now, rate, before, 1)));
+  if (score < SUPPORT_MIN) return undefined;
+  return {
+    kind: "error_burst",
+    service,
+    summary: clip(`${short(now)} WARN lines where ${short(expected)} were expected.`, 1_000),
+    score,
+    anomalous: false,
+    direction: before === 0 ? "new" : "up",
+    value: now,
+    baseline: expected,
+    unit: "lines",
+  };
 }
 
 function burst(

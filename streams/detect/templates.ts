@@ -21,7 +21,7 @@ const BULK_MIN = 20;
 const INFLATION_MAX = { many: 4, few: 2 } as const;
 /** Counts this small say little about a ratio. */
 const RATIO_COUNT_MIN = 3;
-const SUPPORT_MIN = 2;
+const SUPPORT_MIN = 1.3;
 const GROWTH_MIN = 2;
 /** Of a statement, as its summary quotes it. */
 const QUOTE_CHARS_MAX = 160;
@@ -164,13 +164,19 @@ function draftOf(unit: Unit, change: Change, verdict: Verdict, text: TextOptions
     templateId: clip(sample.id, 64),
     template: clip(text.redact(sample.template), 2_000),
     ...resourceOf(unit, symptom?.resource),
-    ...(unit.location === undefined ? {} : { codeLocation: clip(unit.location, 200) }),
+    ...located(unit),
     ...(sample.exception === undefined
       ? {}
       : { exception: clip(text.redact(sample.exception), 200) }),
     ...(mentions.length === 0 ? {} : { mentions }),
     ...(exemplars.length === 0 ? {} : { exemplars }),
   };
+}
+
+/** Where the stack trace says it was thrown; else which statement writes the line. */
+function located({ sample, location }: Unit): Pick<Draft, "codeLocation"> {
+  const place = sample.frame ?? location;
+  return place === undefined ? {} : { codeLocation: clip(place, 200) };
 }
 
 /** The count first: a line of text may be cut where it is shown. */

@@ -7,7 +7,8 @@ import { NOTABLE } from "../detect/draft.ts";
 import { isAnomalous } from "../detect/verdict.ts";
 import type { Dependency, SourceReport } from "../findings.ts";
 import { confidenceOf } from "./confidence.ts";
-import { CallGraph, likelyCalls } from "./graph.ts";
+import { CallGraph, knownCalls } from "./graph.ts";
+import { impactsOf } from "./impact.ts";
 import { nextSteps } from "./next.ts";
 import { type Charge, type Suspect, suspectsOf, weightOf } from "./suspects.ts";
 import { telling } from "./telling.ts";
@@ -19,13 +20,18 @@ export interface RankOptions {
   readonly evidenceMax?: number;
   /** Rank although no finding is anomalous, for a window known to be bad. Default false. */
   readonly always?: boolean;
+  /** Who calls whom by configuration, beside what the sources saw. */
+  readonly dependencies?: readonly Pick<Dependency, "caller" | "callee">[];
 }
 
 /** Evidence ids per cause, for and against. */
 const CITED_MAX = 8;
 const AFFECTED_MAX = 20;
+const BLIND_MAX = 3;
 /** A suspect below this share of the first is no cause worth telling. */
 const SHARE_MIN = 0.15;
+/** What symptoms alone count beside a fault that names itself. */
+const SUFFERER_SHARE = 0.5;
 /** Mechanisms that only say that something is wrong. */
 const VAGUE_MECHANISMS = new Set(["errors", "slow responses"]);
 /** A specific mechanism needs this share of the strongest evidence to be told in place of a vague one. */
@@ -34,19 +40,33 @@ const SPECIFIC_SHARE = 0.6;
 /** Best cause first; no causes when no source found the window anomalous. */
 export function rankCauses(reports: readonly SourceReport[], options: RankOptions = {}): Ranking {
   const evidence = evidenceOf(reports, options.evidenceMax ?? 200);
-  const calls = reports.flatMap((report) => report.dependencies);
-  const dependencies = likelyCalls(calls, spokenCalls(evidence));
+  const dependencies = knownCalls({
+    guessed: callsOf(reports, "logs"),
+    spoken: spokenCalls(evidence),
+    certain: [...configuredCalls(options.dependencies ?? []), ...callsOf(reports, "metrics")],
+  });
   if (options.always !== true && !isAnomalous(reports.flatMap((report) => report.findings))) {
     return { causes: [], evidence, dependencies };
   }
   const graph = new CallGraph(dependencies);
-  const suspects = suspectsOf(evidence, graph).filter((suspect) => suspect.score > 0);
+  const suspects = suspectsOf(evidence, graph, impactsOf(reports)).filter(
+    (suspect) => suspect.score > 0,
+  );
   const first = suspects[0]?.score ?? 0;
+  const seen = new Set(reports.flatMap(({ services }) => services.map(({ service }) => service)));
   const causes = suspects
     .filter((suspect) => suspect.score >= SHARE_MIN * first)
     .slice(0, options.causesMax ?? 5)
-    .map((suspect) => causeOf(suspect, { suspects, evidence, graph }));
+    .map((suspect) => causeOf(suspect, { suspects, evidence, graph, seen }));
   return renumbered({ causes, evidence, dependencies });
+}
+
+function callsOf(reports: readonly SourceReport[], source: SourceReport["source"]): Dependency[] {
+  return reports.filter((report) => report.source === source).flatMap((one) => one.dependencies);
+}
+
+function configuredCalls(calls: NonNullable<RankOptions["dependencies"]>): Dependency[] {
+  return calls.map(({ caller, callee }) => ({ caller, callee, count: 1 }));
 }
 
 /** e1, e2, … so that the first cause's evidence comes first, as it is told; then the rest by weight. */
@@ -96,6 +116,8 @@ interface Case {
   readonly suspects: readonly Suspect[];
   readonly evidence: readonly Evidence[];
   readonly graph: CallGraph;
+  /** Services that some source reports on. */
+  readonly seen: ReadonlySet<string>;
 }
 
 function causeOf(suspect: Suspect, all: Case): Cause {
@@ -112,14 +134,35 @@ function causeOf(suspect: Suspect, all: Case): Cause {
     ...(location === undefined ? {} : { location }),
     score,
     confidence: confidenceOf(
-      score,
-      all.suspects.map((one) => one.score),
+      standingOf(suspect, all),
+      all.suspects.map((one) => standingOf(one, all)),
     ),
     evidence: cited(telling(charges, leading, CITED_MAX)),
     against: againstOf(service, affected, all),
     affected,
-    next: nextSteps(mechanism, service, location),
+    next: [...nextSteps(mechanism, service, location), ...blindSpots(service, leading, all)],
   };
+}
+
+/**
+ * A suspicion as a rival: who only suffers (errors, latency) is half a rival of a first suspect whose fault
+ * names itself, also where nobody knows who calls whom.
+ */
+function standingOf({ charges, score }: Suspect, { suspects }: Case): number {
+  const isNamed = leadingOf(suspects[0]?.charges ?? [])?.family.named === true;
+  const isSufferer = charges.every(({ family }) => family.symptom === "always");
+  return isNamed && isSufferer ? SUFFERER_SHARE * score : score;
+}
+
+/** Callees that no source reports on: what they do to the cause shows as the cause's own doing. */
+function blindSpots(service: string, leading: Charge | undefined, { graph, seen }: Case): string[] {
+  if (leading?.family.symptom !== "always" || seen.size === 0) return [];
+  const unseen = [...graph.below(service)]
+    .filter(([name, steps]) => steps === 1 && !seen.has(name))
+    .map(([name]) => name)
+    .slice(0, BLIND_MAX);
+  if (unseen.length === 0) return [];
+  return [`Look at ${unseen.join(", ")} too: ${service} calls it, and no source reports on it.`];
 }
 
 /**

@@ -21,6 +21,24 @@ export function likelyCalls(
   return onlyLikely([...turned(calls, spoken), ...spoken]);
 }
 
+/** Calls by how they are known. */
+export interface Calls {
+  /** From the order of lines in traces. */
+  readonly guessed: readonly Dependency[];
+  /** From the words of errors. */
+  readonly spoken: readonly Dependency[];
+  /** From metrics of calls, or from the configuration: all of them hold. */
+  readonly certain: readonly Dependency[];
+}
+
+/** All calls that hold, each once: those that are certain, and the likely among the others. */
+export function knownCalls({ guessed, spoken, certain }: Calls): Dependency[] {
+  const sure = new Map(certain.map((one) => [`${one.caller}>${one.callee}`, one]));
+  const likely = likelyCalls(guessed, [...spoken, ...certain]);
+  const others = likely.filter(({ caller, callee }) => !sure.has(`${caller}>${callee}`));
+  return [...sure.values(), ...others];
+}
+
 /** The calls, those turned round whose opposite is spoken of and which are not. */
 function turned(calls: readonly Dependency[], spoken: readonly Dependency[]): Dependency[] {
   const told = new Set(spoken.map(({ caller, callee }) => `${caller}>${callee}`));

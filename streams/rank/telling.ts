@@ -12,7 +12,7 @@ const GLANCE = 4;
 
 /** Metrics and counts that tell the same fact under several names. */
 const SAME_FACT: readonly (readonly [name: RegExp, fact: string])[] = [
-  [/^http_?5/, "server errors"],
+  [/^(?:http_?5|availability)/, "server errors"],
   [/^error/, "error lines"],
   [/^(?:http_latency_mean|latency(?:MeanMsMax)?)$/, "latency"],
   [/^jvm_?memory/i, "JVM memory"],

@@ -5,6 +5,7 @@ import { detectMetrics } from "../../streams/detect/metrics.ts";
 import { Finding } from "../../streams/findings.ts";
 import { rankCauses } from "../../streams/rank/causes.ts";
 import { confidenceOf } from "../../streams/rank/confidence.ts";
+import { knownCalls } from "../../streams/rank/graph.ts";
 import { reportOf, SEED, SummaryBuilder, series, steady, WINDOW } from "./detect-fixtures.ts";
 
 const finding = (part: Partial<Finding> & Pick<Finding, "id" | "service">): Finding => ({
@@ -291,5 +292,21 @@ describe("rankCauses", () => {
   test("findings of the detectors keep to the schema", () => {
     for (const { finding: one } of paymentScenario().evidence)
       expect(() => Finding.parse(one)).not.toThrow();
+  });
+});
+
+describe("knownCalls", () => {
+  const call = (caller: string, callee: string, count: number) => ({ caller, callee, count });
+
+  test("what metrics and configuration say holds, however rare, and turns round what lines suggest", () => {
+    const calls = knownCalls({
+      guessed: [call("back", "front", 50), call("front", "cache", 3)],
+      spoken: [],
+      certain: [call("front", "back", 1)],
+    });
+    expect(calls.map(({ caller, callee }) => `${caller}>${callee}`)).toEqual([
+      "front>back",
+      "front>cache",
+    ]);
   });
 });

@@ -14,6 +14,7 @@ import {
   scaledMad,
   zOfP,
 } from "../../streams/stats.ts";
+import { negativeBinomialP, tailP, upperTail } from "../../streams/tails.ts";
 import { SEED } from "./detect-fixtures.ts";
 
 const values = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), {
@@ -163,6 +164,47 @@ describe("many tests, one scale", () => {
     const property = fc.property(any, any, (a, b) => {
       const [low, high] = a < b ? [a, b] : [b, a];
       expect(commonScore(low)).toBeLessThanOrEqual(commonScore(high));
+    });
+    fc.assert(property, { seed: SEED });
+  });
+});
+
+describe("tails", () => {
+  const exponential = Array.from({ length: 1_000 }, (_, at) => -Math.log((at + 0.5) / 1_000));
+
+  test("an exponential history gives back its own probabilities", () => {
+    const tail = upperTail(exponential, 1e-9);
+    if (tail === undefined) throw new Error("no tail");
+    expect(tail.threshold).toBeCloseTo(Math.log(10), 1);
+    expect(tail.scale).toBeCloseTo(1, 1);
+    for (const value of [3, 5, 8]) {
+      expect(tailP(value, tail) / Math.exp(-value)).toBeWithin(0.7, 1.6);
+    }
+    expect(tailP(1, tail)).toBe(1);
+  });
+
+  test("few values never make anything certain, and a flat history has the width of its floor", () => {
+    const few = upperTail(exponential.slice(0, 10), 1e-9);
+    const flat = upperTail([5, 5, 5, 5], 2);
+    if (few === undefined || flat === undefined) throw new Error("no tail");
+    expect(tailP(1e6, few)).toBeGreaterThan(1e-8);
+    expect(flat).toMatchObject({ threshold: 5, scale: 2 });
+    expect(upperTail([5, 5, 5, 5], 2, 9)).toMatchObject({ scale: 2, excesses: 10 });
+    expect(upperTail([], 1)).toBeUndefined();
+    expect(upperTail([Number.NaN], 1)).toBeUndefined();
+  });
+
+  test("the negative binomial sums to its own tail, and nears Poisson's for a large size", () => {
+    // Size 1 is geometric: P(X >= k) = (mean / (1 + mean))^k.
+    expect(negativeBinomialP(5, 2, 1)).toBeCloseTo((2 / 3) ** 5, 9);
+    // Poisson with mean 1: P(X >= 4) = 0.018988.
+    expect(negativeBinomialP(4, 1, 1e7)).toBeCloseTo(0.018988, 4);
+    expect(negativeBinomialP(1, 2, 1)).toBe(1);
+    expect(negativeBinomialP(3, 0, 1)).toBe(0);
+    const property = fc.property(count, count, (k, mean) => {
+      const p = negativeBinomialP(k, mean, 3);
+      expect(p).toBeGreaterThanOrEqual(0);
+      expect(p).toBeLessThanOrEqual(1);
     });
     fc.assert(property, { seed: SEED });
   });

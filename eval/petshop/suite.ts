@@ -1,0 +1,227 @@
+/**
+ * PetShop (Hardt et al., "The PetShop dataset: finding causes of performance issues across
+ * microservices", CLeaR 2024): latency and availability issues of an application on AWS, every five
+ * minutes one sample per node, and the call graph.
+ *
+ * Each window goes through what runs in production: `detectMetrics` over all series, and `rankCauses`
+ * with the call graph as configured dependencies, both with their default settings. The node and the
+ * metric that raised the alarm (`target`) are told to neither.
+ *
+ * - The window of an issue: three samples, from the first that lies mostly after the target's time.
+ *   Its past: the normal data of its traffic level, and what the issue's own table has before it.
+ * - `top1_*`, `top3_*`: share of the issues with that target metric whose root cause is named first, or
+ *   among the first three. An issue without a named cause counts as wrong.
+ * - `specificity_*`: every run of three samples in the later half of the normal data stands as if it were
+ *   an issue's window, with all that lies before it as its past. It is specific when no cause is named,
+ *   whatever its evidence; as no target is told, the figure is the same for both metrics.
+ * - `false_alarms_per_day_per_50_services`: those of these windows with a cause, one window beginning
+ *   every five minutes; an event that three windows see counts three times.
+ */
+import { readFileSync } from "node:fs";
+import { PetrelError, type Window, windowToJson } from "../../core/mod.ts";
+import {
+  type Cause,
+  type Dependency,
+  detectMetrics,
+  rankCauses,
+  reportOfMetrics,
+  type Series,
+} from "../../streams/mod.ts";
+import type { CaseOutcome, EvalOptions, Figures, Suite } from "../report.ts";
+import { parseGraph, parseMetrics, type Table } from "./csv.ts";
+import { type IssueFolder, type Level, levelsIn } from "./layout.ts";
+import { movedBefore, seriesOf, stepOf, windowFrom } from "./series.ts";
+import { parseTarget, type Target } from "./target.ts";
+
+const WINDOW_SAMPLES = 3;
+/** With less of a past nothing is normal; see the detector. */
+const PAST_SAMPLES_MIN = 10;
+const SERVICES_UNIT = 50;
+const DAY_MS = 24 * 3_600_000;
+
+export const petshop: Suite = async (options) => {
+  const levels = levelsIn(options.dir);
+  const total = levels.reduce((sum, level) => sum + level.issues.length + 1, 0);
+  let done = 0;
+  const read: LevelResult[] = [];
+  for (const level of levels) {
+    const onDone = (what: string) => options.onProgress?.(++done, total, what);
+    read.push(await evaluateLevel(level, options.signal, onDone));
+  }
+  const issues = read.flatMap((level) => level.issues);
+  const normal = read.flatMap((level) => level.normal ?? []);
+  const groups = read.map(({ name, issues: own, normal: windows }): [string, Figures] => [
+    name,
+    figuresOf(own, windows === undefined ? [] : [windows]),
+  ]);
+  const kinds = Map.groupBy(issues, ({ target }) => `${target.metric}, ${target.rootCause}`);
+  return {
+    cases: issues.length,
+    metrics: figuresOf(issues, normal),
+    byGroup: {
+      ...Object.fromEntries(groups),
+      ...Object.fromEntries(
+        [...kinds].map(([kind, own]) => [kind, { cases: own.length, ...hits(own) }]),
+      ),
+    },
+    outcomes: issues.map(outcomeOf),
+  };
+};
+
+interface LevelResult {
+  readonly name: string;
+  readonly issues: readonly IssueResult[];
+  readonly normal?: NormalResult;
+}
+
+interface IssueResult {
+  readonly name: string;
+  readonly target: Target;
+  readonly causes: readonly Cause[];
+}
+
+interface NormalResult {
+  readonly windows: number;
+  /** Windows for which a cause was named. */
+  readonly alarmed: number;
+  readonly days: number;
+  readonly services: number;
+}
+
+async function evaluateLevel(
+  level: Level,
+  signal: EvalOptions["signal"],
+  onDone: (what: string) => void,
+): Promise<LevelResult> {
+  const calls = parseGraph(level.graphFile, readText(level.graphFile));
+  const normal = level.normalFiles.map((file) => parseMetrics(file, readText(file)));
+  const issues: IssueResult[] = [];
+  for (const folder of level.issues) {
+    signal.throwIfAborted();
+    issues.push(evaluateIssue(folder, normal, calls));
+    onDone(folder.name);
+  }
+  const windows = await evaluateNormal(normal, calls, signal);
+  onDone(`${level.name}/noissue`);
+  return { name: level.name, issues, ...(windows === undefined ? {} : { normal: windows }) };
+}
+
+function evaluateIssue(
+  folder: IssueFolder,
+  normal: readonly Table[],
+  calls: readonly Dependency[],
+): IssueResult {
+  const target = parseTarget(folder.targetFile, readText(folder.targetFile));
+  const own = parseMetrics(folder.metricsFile, readText(folder.metricsFile));
+  const stepMs = stepOf(own.timesMs);
+  const window = windowFrom(own.timesMs, target.timeMs, { stepMs, samples: WINDOW_SAMPLES });
+  if (window === undefined) {
+    throw new PetrelError("USAGE", `${folder.metricsFile}: no samples`);
+  }
+  const firstMs = own.timesMs[0] ?? window.startMs;
+  const past = movedBefore(normal, firstMs, stepMs);
+  const series = seriesOf([...past, own], stepMs);
+  const before = [...past, own].flatMap(({ timesMs }) => timesMs.filter((t) => t < window.startMs));
+  if (before.length < PAST_SAMPLES_MIN) {
+    throw new PetrelError(
+      "USAGE",
+      `${folder.name}: no normal data: neither noissue/metrics.csv nor ${PAST_SAMPLES_MIN} samples of its own before the issue`,
+    );
+  }
+  return { name: folder.name, target, causes: causesOf(series, window, calls) };
+}
+
+/** The way of production: a report of the metrics, and the ranking over it. */
+function causesOf(
+  series: readonly Series[],
+  window: Window,
+  dependencies: readonly Dependency[],
+): readonly Cause[] {
+  const { findings, notes } = detectMetrics(series, window);
+  const report = reportOfMetrics({
+    window: windowToJson(window),
+    baseline: [],
+    series,
+    findings,
+    notes,
+    cut: false,
+    seconds: 0,
+    links: [],
+  });
+  return rankCauses([report], { dependencies }).causes;
+}
+
+async function evaluateNormal(
+  tables: readonly Table[],
+  calls: readonly Dependency[],
+  signal: EvalOptions["signal"],
+): Promise<NormalResult | undefined> {
+  const sum = { windows: 0, alarmed: 0, days: 0, services: 0 };
+  for (const table of tables) {
+    const stepMs = stepOf(table.timesMs);
+    const series = seriesOf([table], stepMs);
+    const from = Math.max(PAST_SAMPLES_MIN, Math.floor(table.timesMs.length / 2));
+    sum.services = Math.max(sum.services, new Set(series.map((one) => one.service)).size);
+    for (const startMs of table.timesMs.slice(from, 1 - WINDOW_SAMPLES)) {
+      signal.throwIfAborted();
+      const window = { startMs, endMs: startMs + WINDOW_SAMPLES * stepMs };
+      sum.windows += 1;
+      sum.days += stepMs / DAY_MS;
+      if (causesOf(series, window, calls).length > 0) {
+        sum.alarmed += 1;
+      }
+      // A long loop without a pause would hold up the progress and the abort.
+      if (sum.windows % 50 === 0) await Promise.resolve();
+    }
+  }
+  return sum.windows === 0 ? undefined : sum;
+}
+
+const rankOf = ({ target, causes }: IssueResult) =>
+  causes.findIndex((cause) => cause.service === target.rootCause) + 1;
+
+function hits(issues: readonly IssueResult[]): Figures {
+  const within = (k: number) => share(issues, (issue) => rankOf(issue) > 0 && rankOf(issue) <= k);
+  return { top1: within(1), top3: within(3) };
+}
+
+function figuresOf(issues: readonly IssueResult[], normal: readonly NormalResult[]): Figures {
+  const figures: Record<string, number> = {};
+  for (const metric of ["latency", "availability"] as const) {
+    const own = issues.filter(({ target }) => target.metric === metric);
+    if (own.length === 0) continue;
+    const { top1, top3 } = hits(own);
+    figures[`top1_${metric}`] = top1 ?? 0;
+    figures[`top3_${metric}`] = top3 ?? 0;
+  }
+  const total = (what: keyof NormalResult) => normal.reduce((sum, one) => sum + one[what], 0);
+  if (total("windows") === 0) return figures;
+  const specificity = 1 - total("alarmed") / total("windows");
+  const serviceDays = normal.reduce((sum, { days, services }) => sum + days * services, 0);
+  return {
+    ...figures,
+    specificity_latency: specificity,
+    specificity_availability: specificity,
+    false_alarms_per_day_per_50_services: (SERVICES_UNIT * total("alarmed")) / serviceDays,
+  };
+}
+
+function share<T>(items: readonly T[], is: (item: T) => boolean): number {
+  return items.length === 0 ? 0 : items.filter(is).length / items.length;
+}
+
+function outcomeOf(issue: IssueResult): CaseOutcome {
+  const [first] = issue.causes;
+  const rank = rankOf(issue);
+  const place = rank > 1 ? `, the right one ${rank}` : "";
+  return {
+    name: `${issue.name} ${issue.target.metric}`,
+    right: rank === 1,
+    expected: issue.target.rootCause,
+    answered: first ? `${first.service} · ${first.mechanism}${place}` : "nothing",
+  };
+}
+
+function readText(file: string): string {
+  return readFileSync(file, "utf8");
+}
