@@ -61,5 +61,7 @@ tools: ## fetch bun, the dependencies, nats-server, Prometheus, Kafka and a sche
 clean: ## remove what was built and fetched
 	rm -rf dist node_modules .tools
 
-eval:
-	@echo "error NOT_BUILT_YET: make $@ is not built yet" >&2; exit 2
+eval: ## the public benchmarks, ours beside the published figures: make eval DATA=DIR [ARGS=--json]
+	@test -n "$(DATA)" || { echo "error USAGE: make eval needs DATA=DIR, a folder with the data of any suite (docs/evidence.md)" >&2; exit 2; }
+	@deploy/bootstrap.sh nats-server prometheus
+	@$(BUN) cli/main.ts eval all --data "$(DATA)" $(ARGS)

@@ -9,6 +9,7 @@ export {
   makeMetricsAgent,
 } from "./metrics/agent.ts";
 export { METRIC_QUERIES, type MetricQuery, serviceOfPod } from "./metrics/catalogue.ts";
+export { DEPENDENCY_QUERIES, type DependencyQuery } from "./metrics/dependencies.ts";
 export { type InvestigateRequest, LogQuerySpec, REQUEST_SCHEMA } from "./protocol.ts";
 export { INVESTIGATIONS_BUCKET } from "./replies.ts";
 export { type LogSource, makeSplunkAgent, type SplunkAgentOptions } from "./splunk/agent.ts";

@@ -2,10 +2,12 @@
 import { benchBridge, benchNatsKafka, benchRecords } from "./bridge/case.ts";
 import { benchVerify } from "./bridge/verify.ts";
 import type { Figure } from "./figure.ts";
-import { benchLogs, benchLogsMany, benchLogsSlow } from "./logs/case.ts";
+import { benchLogs, benchLogsDistinct, benchLogsMany, benchLogsSlow } from "./logs/case.ts";
 import { benchCallers } from "./mesh/callers.ts";
 import { benchRegistry } from "./mesh/registry.ts";
 import { benchStream } from "./mesh/stream.ts";
+import { benchMine, benchMineDistinct } from "./mine/case.ts";
+import { benchRank } from "./rank/case.ts";
 import { benchRpc } from "./rpc/case.ts";
 import type { BenchContext } from "./run.ts";
 import { benchStartup } from "./startup/case.ts";
@@ -46,9 +48,30 @@ export const CASES: readonly Case[] = [
   },
   { name: "logs-3m", about: "the same with 3,000,000 lines", run: benchLogsMany },
   {
+    name: "logs-distinct",
+    about: "1,000,000 and 10,000,000 lines, half of which say what no other line says",
+    run: (context) => benchLogsDistinct(context),
+  },
+  {
     name: "logs-slow",
     about: "bytes that wait for a reader 100 times slower; peer: the body as text",
     run: benchLogsSlow,
+  },
+  {
+    name: "mine",
+    about:
+      "log templates found, lines/s; peer: Python's Drain3, same lines, masks for the same values",
+    run: (context) => benchMine(context),
+  },
+  {
+    name: "mine-distinct",
+    about: "the same on one and ten million lines, each second one with words no other line has",
+    run: (context) => benchMineDistinct(context),
+  },
+  {
+    name: "rank",
+    about: "200 services with 50 metrics each, two hours by the minute: tested and ranked",
+    run: (context) => benchRank(context),
   },
   {
     name: "bridge",

@@ -8,6 +8,7 @@ import type { KV } from "@nats-io/kv";
 import { Mesh, signCard } from "../a2a/mod.ts";
 import {
   type AlarmSink,
+  DEPENDENCY_QUERIES,
   INVESTIGATIONS_BUCKET,
   type Llm,
   type LogQuerySpec,
@@ -101,7 +102,12 @@ export async function serveEvidence(
   try {
     const kv = await investigationsOf(mesh);
     const { redact } = await redactorOf(config);
-    const common = { kv, clock: mesh.clock, rules: rulesOf(config) };
+    const common = {
+      kv,
+      clock: mesh.clock,
+      log: mesh.log.with({ agent: role }),
+      rules: rulesOf(config),
+    };
     const agent =
       role === "splunk"
         ? makeSplunkAgent({
@@ -178,6 +184,7 @@ export async function serveSre(config: Config, log: Logger, wiring: SreWiring): 
     inFlightMax: config.sre.in_flight_max,
     superviseEveryMs: SUPERVISE_EVERY_MS,
     reopenAfterMs: config.sre.reopen_after,
+    dependencies: config.sre.dependencies,
     llmTokensMax: config.llm.tokens_max,
     redact,
     ...wiring,
@@ -245,10 +252,13 @@ function metricSettings(config: Config) {
   return {
     source: metricSource(prometheusClient(config)),
     queries: [...METRIC_QUERIES.filter((query) => !own.has(query.metric)), ...prometheus.queries],
+    dependencies: [...DEPENDENCY_QUERIES, ...prometheus.dependencies],
     serviceLabels: prometheus.service_labels,
     stepMs: prometheus.step,
     rangeMs: prometheus.range,
     lookbackMs: prometheus.lookback,
+    historyMs: prometheus.history,
+    falseAlarmsPerDay: prometheus.false_alarms_per_day,
     ...(grafana ? { dashboards: dashboardsOf(grafanaClient(config)) } : {}),
   };
 }

@@ -67,6 +67,13 @@ const MetricQuery = z.strictObject({
   unit: z.string().max(40),
 });
 
+/** Calls by two labels, beside those Petrel asks for by itself. */
+const DependencyQuery = z.strictObject({
+  promql: z.string().min(1).max(4_000),
+  caller: Label,
+  callee: Label,
+});
+
 const Prometheus = z
   .strictObject({
     url: Url,
@@ -78,9 +85,14 @@ const Prometheus = z
     step: Duration.default(60_000),
     range: Duration.default(120_000),
     lookback: Duration.default(1_800_000),
+    /** How far back the memory of days begins, when nothing is remembered yet. */
+    history: Duration.default(86_400_000),
+    /** Alarmed windows a day for every 50 services that are accepted on healthy systems. */
+    false_alarms_per_day: z.number().positive().max(288).default(1),
     service_labels: z.array(Label).min(1).default(["service", "application", "app", "job"]),
     /** Beside the catalogue; one of the same `metric` replaces it. */
     queries: z.array(MetricQuery).max(100).default([]),
+    dependencies: z.array(DependencyQuery).max(20).default([]),
   })
   .refine(
     ({ user, password }) => (user === undefined) === (password === undefined),
@@ -106,6 +118,8 @@ const Rules = z.strictObject({
   services: z.record(z.string().min(1), Thresholds).default({}),
 });
 
+const ServiceName = z.string().min(1).max(200);
+
 const Sre = z.strictObject({
   every: Duration.default(300_000),
   /** Wait after a window's end until its logs have arrived. */
@@ -116,6 +130,11 @@ const Sre = z.strictObject({
   in_flight_max: z.number().int().min(1).max(1_000).default(256),
   /** The same cause again after a pause this long is a new incident. */
   reopen_after: Duration.default(1_800_000),
+  /** Who calls whom, where neither traces nor metrics tell. */
+  dependencies: z
+    .array(z.strictObject({ caller: ServiceName, callee: ServiceName }))
+    .max(2_000)
+    .default([]),
 });
 
 const Alarms = z.strictObject({

@@ -13,6 +13,9 @@ export const EDGES_MAX = 5_000;
 export const EXEMPLARS_MAX = 3;
 export const EXEMPLAR_CHARS_MAX = 400;
 
+/** Metric series with a memory of their own; some 10 kB each. */
+export const SERIES_REMEMBERED_MAX = 2_000;
+
 /** What one agent may answer with. An artifact stays far below NATS's default payload of 1 MiB. */
 export const FINDINGS_MAX = 200;
 export const ARTIFACT_BYTES_MAX = 256 * 1024;

@@ -1,9 +1,11 @@
 /** Runs one suite and makes its report. It knows which suites there are, and nothing of what they do. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { systemClock } from "../core/mod.ts";
+import { loghub } from "./loghub/suite.ts";
+import { nab } from "./nab/suite.ts";
 import type { Lab } from "./nezha/lab.ts";
 import { nezha } from "./nezha/suite.ts";
+import { petshop } from "./petshop/suite.ts";
 import {
   type CaseOutcome,
   type EvalOptions,
@@ -19,17 +21,19 @@ export interface Evaluated {
   readonly outcomes: readonly CaseOutcome[];
 }
 
-/** What tells that a folder holds a suite's data, and what the folder may be called. */
+/** Files that tell that a folder holds a suite's data, there or in a folder of the suite's name. */
 const SIGNS: Readonly<Record<SuiteName, readonly string[]>> = {
-  nezha: ["faults.json", "nezha-train-ticket/faults.json", "nezha/faults.json"],
-  petshop: ["dataset", "petshop/dataset", "low_traffic"],
+  nezha: ["faults.json", "nezha*/faults.json"],
+  petshop: ["*_traffic*/graph.csv", "dataset/*/graph.csv", "petshop/dataset/*/graph.csv"],
   nab: ["labels/combined_windows.json", "nab/labels/combined_windows.json"],
-  loghub: ["loghub"],
+  loghub: ["*/*_2k.log_structured.csv", "loghub/*/*_2k.log_structured.csv"],
 };
 
-/** The suites whose data lies in `dir` or in a folder of its name inside. */
+/** The suites whose data lies in `dir`. */
 export function suitesIn(dir: string): SuiteName[] {
-  return SUITE_NAMES.filter((name) => SIGNS[name].some((sign) => existsSync(join(dir, sign))));
+  if (!existsSync(dir)) return [];
+  const isThere = (sign: string) => !new Bun.Glob(sign).scanSync({ cwd: dir }).next().done;
+  return SUITE_NAMES.filter((name) => SIGNS[name].some(isThere));
 }
 
 /**
@@ -48,6 +52,16 @@ export async function evaluate(
 }
 
 function suiteOf(name: SuiteName, lab: Lab): Suite {
-  const suites: Readonly<Record<string, Suite>> = { nezha: nezha(lab) };
-  return suites[name] ?? nezha(lab);
+  switch (name) {
+    case "nezha":
+      return nezha(lab);
+    case "petshop":
+      return petshop;
+    case "nab":
+      return nab;
+    case "loghub":
+      return loghub;
+    default:
+      return name satisfies never;
+  }
 }

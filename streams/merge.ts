@@ -5,9 +5,11 @@
 import { limits } from "../core/mod.ts";
 import type {
   EdgeCounts,
+  EntryCounts,
   LogSummary,
   PathSummary,
   ServiceCounts,
+  StatementCounts,
   TemplateCounts,
   TransitionCounts,
 } from "./model.ts";
@@ -39,6 +41,72 @@ export function mergeSummaries(summaries: readonly LogSummary[]): LogSummary | u
   };
 }
 
+/**
+ * The summary with each template under the id and text that `resolve` answers for it, so that templates
+ * the miner joined later are one. Those it does not know stay. The same summary when nothing was joined.
+ */
+export function resolveTemplates(
+  summary: LogSummary,
+  resolve: (id: string) => { readonly id: string; readonly text: string } | undefined,
+): LogSummary {
+  const texts = new Map<string, { readonly id: string; readonly text: string }>();
+  for (const { id, template } of summary.templates.values()) {
+    const now = resolve(id);
+    if (now !== undefined && (now.id !== id || now.text !== template)) texts.set(id, now);
+  }
+  if (texts.size === 0) return summary;
+  const templates = new Map<string, TemplateCounts>();
+  for (const [id, counts] of summary.templates) {
+    const { id: newId = id, text = counts.template } = texts.get(id) ?? {};
+    const there = templates.get(newId);
+    const renamed = { ...counts, id: newId, template: text };
+    templates.set(newId, there === undefined ? renamed : addTemplates(there, renamed));
+  }
+  const nameOf = (id: string) => texts.get(id)?.id ?? id;
+  const { paths } = summary;
+  return { ...summary, templates, ...(paths && { paths: renamedPaths(paths, nameOf) }) };
+}
+
+/** Statements without a code location are named by their template. */
+function renamedPaths(paths: PathSummary, nameOf: (id: string) => string): PathSummary {
+  const renamed = <T>(
+    table: ReadonlyMap<string, T>,
+    keyed: (row: T) => [string, T],
+    add: (a: T, b: T) => T,
+  ) =>
+    mergeMaps(
+      [...table.values()].map((row) => new Map([keyed(row)])),
+      add,
+    );
+  return {
+    ...paths,
+    statements: renamed(
+      paths.statements,
+      (row) => {
+        const statement = nameOf(row.statement);
+        return [`${row.service}>${statement}`, { ...row, statement }];
+      },
+      addStatements,
+    ),
+    transitions: renamed(
+      paths.transitions,
+      (row) => {
+        const [from, to] = [nameOf(row.from), nameOf(row.to)];
+        return [`${row.service}>${from}>${to}`, { ...row, from, to }];
+      },
+      addTransitions,
+    ),
+    entries: renamed(
+      paths.entries,
+      (row) => {
+        const [from, to] = [nameOf(row.from), nameOf(row.to)];
+        return [`${row.caller}>${from}>${row.callee}>${to}`, { ...row, from, to }];
+      },
+      addEntries,
+    ),
+  };
+}
+
 function extent(summaries: readonly LogSummary[]): { firstMs?: number; lastMs?: number } {
   const first = summaries.flatMap(({ firstMs }) => firstMs ?? []);
   const last = summaries.flatMap(({ lastMs }) => lastMs ?? []);
@@ -50,11 +118,7 @@ function mergePaths(paths: readonly PathSummary[]): PathSummary {
   return {
     statements: mergeMaps(
       paths.map((one) => one.statements),
-      (a, b) => ({
-        ...a,
-        traces: a.traces + b.traces,
-        erredTraces: a.erredTraces + b.erredTraces,
-      }),
+      addStatements,
     ),
     transitions: mergeMaps(
       paths.map((one) => one.transitions),
@@ -62,7 +126,7 @@ function mergePaths(paths: readonly PathSummary[]): PathSummary {
     ),
     entries: mergeMaps(
       paths.map((one) => one.entries),
-      (a, b) => ({ ...a, traces: a.traces + b.traces }),
+      addEntries,
     ),
     calls: mergeMaps(
       paths.map((one) => one.calls),
@@ -109,6 +173,14 @@ function addEdges(a: EdgeCounts, b: EdgeCounts): EdgeCounts {
     medianMs: weighted(a.medianMs, a.count, b.medianMs, b.count),
     p90Ms: weighted(a.p90Ms, a.count, b.p90Ms, b.count),
   };
+}
+
+function addStatements(a: StatementCounts, b: StatementCounts): StatementCounts {
+  return { ...a, traces: a.traces + b.traces, erredTraces: a.erredTraces + b.erredTraces };
+}
+
+function addEntries(a: EntryCounts, b: EntryCounts): EntryCounts {
+  return { ...a, traces: a.traces + b.traces };
 }
 
 function addTransitions(a: TransitionCounts, b: TransitionCounts): TransitionCounts {

@@ -2,6 +2,7 @@
 export type { Cause, Evidence, Ranking } from "./causes.ts";
 export { type DetectOptions, detectLogs, type LogReading } from "./detect/logs.ts";
 export { detectMetrics, type MetricReading } from "./detect/metrics.ts";
+export { judgeByMemory, type MemoryOptions } from "./detect/usual.ts";
 export { isAnomalous } from "./detect/verdict.ts";
 export { type ExplainInput, explainVerdict, type PlainWords } from "./explain.ts";
 export {
@@ -14,7 +15,7 @@ export {
   ServiceSummary,
   SourceReport,
 } from "./findings.ts";
-export { mergeSummaries } from "./merge.ts";
+export { mergeSummaries, resolveTemplates } from "./merge.ts";
 export type {
   CallCounts,
   EdgeCounts,
@@ -37,6 +38,8 @@ export { type LogProgress, type SummariseLogsOptions, summariseLogs } from "./pi
 export { type RankOptions, rankCauses } from "./rank/causes.ts";
 export { ARTIFACT_NAME, fitReport, reportOfLogs, reportOfMetrics } from "./report.ts";
 export { DEFAULT_RULES, type RuleSet, rulesFor, type ServiceRules } from "./rules.ts";
+export { SeriesDetector, type SeriesReading, type SeriesSnapshot } from "./series/detector.ts";
+export { type BookReadings, SeriesBook, seriesKey } from "./series-book.ts";
 export { type LogFilesOptions, readLogFiles } from "./sources/files.ts";
 export { type LogMessage, type LogMessagesOptions, readLogMessages } from "./sources/messages.ts";
 export { decodeSplunkExport, type SplunkExportOptions } from "./sources/splunk-export.ts";

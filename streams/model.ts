@@ -15,7 +15,7 @@ export interface Row {
   readonly timeMs?: number;
   /** The service, if the source knows it apart from the text (Splunk `service`, `source`, `host`). */
   readonly service?: string;
-  /** Further fields the source extracted, e.g. `pod`, `traceId`, `status`. */
+  /** Fields the source extracted, e.g. `pod`, `traceId`; names that begin with `_` are the source's own. */
   readonly fields?: Readonly<Record<string, string>>;
   /** True when the text was cut at LINE_BYTES_MAX. */
   readonly cut?: boolean;
@@ -49,6 +49,8 @@ export interface LogRecord {
   readonly latencyMs?: number;
   /** Class name of the root exception, when the event carries a stack trace. */
   readonly exception?: string;
+  /** Where in the code, from the stack trace: `Payment.charge#42`. */
+  readonly frame?: string;
 }
 
 /** Counts of one service in one window. */
@@ -77,8 +79,9 @@ export interface TemplateCounts {
   count: number;
   firstMs: number;
   lastMs: number;
-  /** Class name of the exception seen with it, if any. */
+  /** Class name of the exception seen with it, if any, and where it was thrown. */
   exception?: string;
+  frame?: string;
   /** At most EXEMPLARS_MAX raw lines, each cut at EXEMPLAR_CHARS_MAX. */
   readonly exemplars: string[];
 }

@@ -147,6 +147,7 @@ function countTemplate(counts: TemplateCounts, record: LogRecord, raw: string): 
   counts.firstMs = Math.min(counts.firstMs, record.timeMs);
   counts.lastMs = Math.max(counts.lastMs, record.timeMs);
   if (record.exception !== undefined) counts.exception ??= record.exception;
+  if (record.frame !== undefined) counts.frame ??= record.frame;
   if (counts.exemplars.length < limits.EXEMPLARS_MAX) {
     counts.exemplars.push(owned(raw.slice(0, limits.EXEMPLAR_CHARS_MAX)));
   }

@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bridge: ["core", "a2a", "schemas"],
   sim: ["core", "streams"],
   deploy: ["core"],
-  cli: ALL,
+  cli: [...ALL, "eval"],
   bench: ALL,
   eval: ALL,
   tests: ALL,

@@ -4,17 +4,28 @@
  */
 import type { KV } from "@nats-io/kv";
 import type { AgentDefinition, Turn } from "../../a2a/mod.ts";
-import { type Clock, PetrelError, type Window, windowToJson } from "../../core/mod.ts";
+import {
+  type Clock,
+  type Logger,
+  limits,
+  PetrelError,
+  type Window,
+  windowToJson,
+} from "../../core/mod.ts";
 import {
   detectMetrics,
+  judgeByMemory,
   type RuleSet,
   reportOfMetrics,
-  type Series,
   type SourceReport,
 } from "../../streams/mod.ts";
 import { makeEvidenceAgent } from "../evidence.ts";
+import { AgentMemory } from "../memory.ts";
 import { type InvestigateRequest, toWindow } from "../protocol.ts";
-import { fillQuery, type MetricQuery, serviceOfPod } from "./catalogue.ts";
+import type { MetricQuery } from "./catalogue.ts";
+import { type DependencyQuery, readDependencies } from "./dependencies.ts";
+import { filled, type Range, readSeries } from "./read.ts";
+import { SeriesMemory } from "./series-memory.ts";
 
 /** One series as the metric store returned it. */
 export interface MetricSeries {
@@ -50,18 +61,27 @@ export interface MetricsAgentOptions {
   readonly dashboards?: Dashboards;
   readonly kv: KV;
   readonly clock: Clock;
+  readonly log: Logger;
   readonly rules: RuleSet;
   readonly queries: readonly MetricQuery[];
+  readonly dependencies: readonly DependencyQuery[];
   readonly serviceLabels: readonly string[];
   readonly stepMs: number;
   readonly rangeMs: number;
   /** How far before the window normal is looked for, when the request's baseline is shorter. */
   readonly lookbackMs: number;
+  /** How far back the memory of days begins, when nothing is remembered yet; 0 for not at all. */
+  readonly historyMs: number;
+  /** Alarmed windows a day for every 50 services that are accepted on healthy systems. */
+  readonly falseAlarmsPerDay: number;
 }
 
-const QUERIES_AT_ONCE = 4;
+/** The memory's own slot of time. */
+const HISTORY_STEP_MS = 600_000;
 
 export function makeMetricsAgent(options: MetricsAgentOptions): AgentDefinition {
+  const { kv, log } = options;
+  const memory = new SeriesMemory(new AgentMemory({ kv, agent: "metrics", log }), log);
   return makeEvidenceAgent({
     name: "metrics",
     description:
@@ -74,19 +94,38 @@ export function makeMetricsAgent(options: MetricsAgentOptions): AgentDefinition 
     },
     kv: options.kv,
     clock: options.clock,
-    look: (request, turn) => look(options, request, turn),
+    look: (request, turn) => look(options, memory, request, turn),
   });
 }
 
 async function look(
   options: MetricsAgentOptions,
+  memory: SeriesMemory,
   request: InvestigateRequest,
   turn: Turn,
 ): Promise<SourceReport> {
   const startedMs = options.clock.nowMs();
   const window = toWindow(request.window);
-  const { series, cut } = await readAll(options, window, turn);
-  const { findings, notes } = detectMetrics(series, window, options.rules);
+  const { series, cut } = await readSeries(options, rangeOf(options, window), window, turn);
+  if (series.length === 0) {
+    throw new PetrelError(
+      "CONFIG_INVALID",
+      "no query of the catalogue returned a series: check the queries",
+    );
+  }
+  const reading = { ...options, queries: options.dependencies };
+  const dependencies = await readDependencies(reading, window, turn.signal);
+  await warmUp(options, memory, window, turn);
+  const remembered = await memory.read(series, window);
+  const { falseAlarmsPerDay } = options;
+  const tested = detectMetrics(series, window, options.rules, limits.FINDINGS_MAX, {
+    falseAlarmsPerDay,
+  });
+  const judging = { series, window, remembered, falseAlarmsPerDay };
+  const judged = judgeByMemory(tested.findings, judging);
+  const { findings } = judged;
+  const notes = [...tested.notes, ...judged.notes];
+  await memory.keep(window);
   const services = [...new Set(findings.map((finding) => finding.service))];
   return reportOfMetrics({
     window: windowToJson(window),
@@ -94,6 +133,7 @@ async function look(
       windowToJson({ startMs: window.startMs - options.lookbackMs, endMs: window.startMs }),
     ],
     series,
+    dependencies,
     findings: findings.map((finding) => withLink(options, finding, window)),
     notes: cut
       ? [...notes, "some series were left out: a query returned more than the bound"]
@@ -104,65 +144,34 @@ async function look(
   });
 }
 
-/** All queries of the catalogue, a few at a time. */
-async function readAll(
+function rangeOf(options: MetricsAgentOptions, window: Window): Range {
+  const { stepMs, lookbackMs } = options;
+  const steps = Math.ceil((window.endMs - window.startMs + lookbackMs) / stepMs);
+  return { startMs: window.endMs - steps * stepMs, endMs: window.endMs, stepMs };
+}
+
+/**
+ * What was normal for days, once, when nothing is remembered: coarse, as only the time of day is learnt
+ * from it. Without it the memory is warm some days later.
+ */
+async function warmUp(
   options: MetricsAgentOptions,
+  memory: SeriesMemory,
   window: Window,
   turn: Turn,
-): Promise<{ series: Series[]; cut: boolean }> {
-  const { stepMs } = options;
-  const steps = Math.ceil((window.endMs - window.startMs + options.lookbackMs) / stepMs);
-  const range = { startMs: window.endMs - steps * stepMs, endMs: window.endMs, stepMs };
-  const all: Series[] = [];
-  let cut = false;
-  let next = 0;
-  const failed = new AbortController();
-  const signal = AbortSignal.any([turn.signal, failed.signal]);
-  const worker = async () => {
-    for (let query = options.queries[next++]; query; query = options.queries[next++]) {
-      const promql = filled(options, query, window);
-      const answer = await options.source.range(promql, range, signal);
-      cut ||= answer.cut;
-      for (const one of answer.series) all.push(toSeries(options, query, one));
-      turn.progress(`${all.length} series`, { part: "window", series: all.length, queries: next });
-    }
-  };
+): Promise<void> {
+  const { historyMs, lookbackMs } = options;
+  if (historyMs === 0 || !(await memory.isCold())) return;
+  const endMs = window.startMs - lookbackMs;
+  const startMs = endMs - Math.ceil(historyMs / HISTORY_STEP_MS) * HISTORY_STEP_MS;
   try {
-    await Promise.all(Array.from({ length: QUERIES_AT_ONCE }, worker));
-  } finally {
-    // One query that failed fails the source; the others need not finish.
-    failed.abort(new PetrelError("CANCELLED", "another query failed"));
+    const range = { startMs, endMs, stepMs: HISTORY_STEP_MS };
+    const { series } = await readSeries(options, range, window, turn);
+    await memory.read(series, { startMs: endMs, endMs });
+  } catch (error) {
+    if (turn.signal.aborted) throw error;
+    turn.log.warn("history.not_read", { error });
   }
-  if (all.length === 0) {
-    throw new PetrelError(
-      "CONFIG_INVALID",
-      "no query of the catalogue returned a series: check the queries",
-    );
-  }
-  return { series: all, cut };
-}
-
-function filled(options: MetricsAgentOptions, query: MetricQuery, window: Window): string {
-  const { serviceLabels, rangeMs } = options;
-  return fillQuery(query.promql, {
-    serviceLabels,
-    rangeMs,
-    windowMs: window.endMs - window.startMs,
-  });
-}
-
-function toSeries(options: MetricsAgentOptions, query: MetricQuery, one: MetricSeries): Series {
-  const { labels } = one;
-  const named = options.serviceLabels.map((label) => labels[label]).find(Boolean);
-  const instance = labels.instance ?? labels.pod ?? labels.pool;
-  return {
-    service: named ?? (labels.pod ? serviceOfPod(labels.pod) : "unknown"),
-    ...(instance === undefined ? {} : { instance }),
-    metric: query.metric,
-    unit: query.unit,
-    timesMs: one.samples.map((sample) => sample.timeMs),
-    values: one.samples.map((sample) => sample.value),
-  };
 }
 
 function withLink<F extends { metric?: string | undefined; link?: string | undefined }>(

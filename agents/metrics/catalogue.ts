@@ -32,6 +32,11 @@ export const METRIC_QUERIES: readonly MetricQuery[] = [
     promql: `60 * sum by ($service) (rate(${HTTP}_count{status="500"}[$range]))`,
   },
   {
+    metric: "availability",
+    unit: "%",
+    promql: `100 - 100 * (sum by ($service) (rate(${HTTP}_count{status=~"5.."}[$range])) or 0 * sum by ($service) (rate(${HTTP}_count[$range]))) / (sum by ($service) (rate(${HTTP}_count[$range])) > 0)`,
+  },
+  {
     metric: "http_latency_mean",
     unit: "ms",
     promql: `1000 * sum by ($service) (rate(${HTTP}_sum[$range])) / sum by ($service) (rate(${HTTP}_count[$range]))`,

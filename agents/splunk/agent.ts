@@ -1,25 +1,24 @@
 /**
  * The Splunk agent: reads a window's logs as a stream, compares them with the baseline's, and answers
- * with findings. A window read once is remembered as a summary, so that the next window's baseline
- * costs nothing. No log line stays in memory.
+ * with findings. A window read once is remembered as a summary (reader.ts), so that the next window's
+ * baseline costs nothing. No log line stays in memory.
  */
 import type { KV } from "@nats-io/kv";
 import type { AgentDefinition, Turn } from "../../a2a/mod.ts";
-import { type Clock, PetrelError, type Window, windowToJson } from "../../core/mod.ts";
+import { type Clock, type Logger, PetrelError, type Window, windowToJson } from "../../core/mod.ts";
 import {
   detectLogs,
-  type LogProgress,
   type LogSummary,
   mergeSummaries,
   type RowBatch,
   type RuleSet,
   reportOfLogs,
   type SourceReport,
-  summariseLogs,
-  TemplateMiner,
 } from "../../streams/mod.ts";
 import { makeEvidenceAgent } from "../evidence.ts";
+import { AgentMemory } from "../memory.ts";
 import { type InvestigateRequest, type LogQuerySpec, toWindow } from "../protocol.ts";
+import { WindowReader } from "./reader.ts";
 
 /** Where logs come from. cli/ passes in a Splunk client, files or NATS messages. */
 export interface LogSource {
@@ -34,16 +33,16 @@ export interface SplunkAgentOptions {
   readonly source: LogSource;
   readonly kv: KV;
   readonly clock: Clock;
+  readonly log: Logger;
   readonly rules: RuleSet;
   /** Used where a request does not say. */
   readonly query: LogQuerySpec;
   readonly redact: (text: string) => string;
 }
 
-const SUMMARIES_MAX = 12;
-
 export function makeSplunkAgent(options: SplunkAgentOptions): AgentDefinition {
-  const reader = new WindowReader(options);
+  const memory = new AgentMemory({ kv: options.kv, agent: "splunk", log: options.log });
+  const reader = new WindowReader({ ...options, memory });
   return makeEvidenceAgent({
     name: "splunk",
     description: "Reads the logs of a window and says what changed against a baseline.",
@@ -76,10 +75,12 @@ async function look(
     past.push(await reader.read(query, baseline, turn, "baseline"));
   }
   const startedMs = options.clock.nowMs();
-  const current = await reader.read(query, window, turn, "window");
+  const read = await reader.read(query, window, turn, "window");
   const seconds = (options.clock.nowMs() - startedMs) / 1000;
-  const before = mergeSummaries(past);
+  const current = await reader.current(read);
+  const before = mergeSummaries(await Promise.all(past.map((one) => reader.current(one))));
   refuseSilence(current, before);
+  await reader.keep();
   const { findings, notes } = detectLogs(current, before, options.rules, {
     redact: options.redact,
   });
@@ -106,54 +107,4 @@ function refuseSilence(current: LogSummary, before: LogSummary | undefined): voi
   }
   const words = "no log line in the window or its baseline: check index and search";
   throw new PetrelError("CONFIG_INVALID", words);
-}
-
-/** Reads windows through the pipeline, and remembers the last summaries. */
-class WindowReader {
-  readonly #options: SplunkAgentOptions;
-  readonly #miner = new TemplateMiner();
-  readonly #summaries = new Map<string, LogSummary>();
-
-  constructor(options: SplunkAgentOptions) {
-    this.#options = options;
-  }
-
-  async read(
-    query: LogQuerySpec,
-    window: Window,
-    turn: Turn,
-    part: "baseline" | "window",
-  ): Promise<LogSummary> {
-    const key = JSON.stringify([query, window]);
-    const known = this.#summaries.get(key);
-    if (known && part === "baseline") return known;
-    const { signal } = turn;
-    const source = this.#options.source.open(query, window, signal);
-    const onProgress = (progress: LogProgress) => {
-      turn.progress(`${progress.rows} lines`, { part, ...progress });
-    };
-    const nowMs = () => this.#options.clock.nowMs();
-    const summary = await summariseLogs(source, {
-      window,
-      miner: this.#miner,
-      signal,
-      onProgress,
-      nowMs,
-    });
-    turn.progress(`${summary.rows} lines`, {
-      part,
-      rows: summary.rows,
-      bytes: summary.bytes,
-      templates: summary.templates.size,
-      done: true,
-    });
-    this.#remember(key, summary);
-    return summary;
-  }
-
-  #remember(key: string, summary: LogSummary): void {
-    this.#summaries.set(key, summary);
-    const oldest = this.#summaries.keys().next();
-    if (this.#summaries.size > SUMMARIES_MAX && !oldest.done) this.#summaries.delete(oldest.value);
-  }
 }

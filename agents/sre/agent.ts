@@ -5,6 +5,7 @@
 import type { KV } from "@nats-io/kv";
 import type { AgentDefinition, Mesh, Turn, TurnResult } from "../../a2a/mod.ts";
 import { type Logger, newId, PetrelError, type Window, windowId } from "../../core/mod.ts";
+import type { Dependency } from "../../streams/mod.ts";
 import { readRequest, toWindow } from "../protocol.ts";
 import { ReplyDesk } from "../replies.ts";
 import { Coordinator, type Opening } from "./coordinator.ts";
@@ -27,6 +28,8 @@ export interface SreAgentOptions {
   readonly inFlightMax: number;
   readonly superviseEveryMs: number;
   readonly reopenAfterMs: number;
+  /** Who calls whom by configuration. */
+  readonly dependencies?: readonly Pick<Dependency, "caller" | "callee">[];
   readonly sinks: readonly AlarmSink[];
   readonly llm?: Llm;
   readonly llmTokensMax: number;
@@ -75,6 +78,7 @@ export class SreAgent {
       alarms,
       log,
       sources: options.sources,
+      dependencies: options.dependencies ?? [],
       timeoutMs: options.timeoutMs,
       inFlightMax: options.inFlightMax,
       ownersMax: OWNERS_MAX,

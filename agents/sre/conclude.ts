@@ -2,7 +2,7 @@
  * From answers to a verdict. A source that failed is not a source that found nothing: without a finding
  * and with a source missing, the verdict is inconclusive, never quiet.
  */
-import { type Ranking, rankCauses, type SourceReport } from "../../streams/mod.ts";
+import { type Dependency, type Ranking, rankCauses, type SourceReport } from "../../streams/mod.ts";
 import type { Answer } from "./ask.ts";
 import type { CauseJson, InvestigationRecord, Outcome, SourceResult, Verdict } from "./records.ts";
 
@@ -15,14 +15,21 @@ export interface AnsweredSource {
 const CAUSES_MAX = 10;
 const EVIDENCE_MAX = 50;
 
+export interface ConcludeOptions {
+  /** ISO 8601. */
+  readonly concludedAt: string;
+  /** Who calls whom by configuration, beside what the sources saw. */
+  readonly dependencies?: readonly Pick<Dependency, "caller" | "callee">[];
+}
+
 /** The verdict over all sources. Pure: the same answers give the same verdict. */
 export function conclude(
   record: InvestigationRecord,
   answered: readonly AnsweredSource[],
-  concludedAt: string,
+  { concludedAt, dependencies = [] }: ConcludeOptions,
 ): Verdict {
   const reports = answered.flatMap(({ answer }) => reportIn(answer) ?? []);
-  const ranking = rankCauses(reports, { always: record.alerted === true });
+  const ranking = rankCauses(reports, { always: record.alerted === true, dependencies });
   const sources = Object.fromEntries(answered.map((source) => [source.agent, resultOf(source)]));
   const missing = answered.filter(({ answer }) => reportIn(answer) === undefined);
   const complete = missing.length === 0 && answered.length >= record.sources.length;

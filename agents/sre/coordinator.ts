@@ -18,6 +18,7 @@ import {
   windowId,
   windowToJson,
 } from "../../core/mod.ts";
+import type { Dependency } from "../../streams/mod.ts";
 import { type LogQuerySpec, REQUEST_SCHEMA, toWindow } from "../protocol.ts";
 import { type ReplyDesk, replyKey } from "../replies.ts";
 import { type Answer, askForEvidence } from "./ask.ts";
@@ -37,6 +38,8 @@ export interface CoordinatorOptions {
   readonly log: Logger;
   /** Agents asked about every window. */
   readonly sources: readonly string[];
+  /** Who calls whom by configuration. */
+  readonly dependencies: readonly Pick<Dependency, "caller" | "callee">[];
   readonly timeoutMs: number;
   /** Investigations worked on at once by this process; the rest wait their turn. */
   readonly inFlightMax: number;
@@ -161,7 +164,10 @@ export class Coordinator {
   async #settle(one: Case): Promise<Verdict> {
     const { store, mesh } = this.#options;
     const answered = await this.#askAll(one);
-    const verdict = conclude(one.record, answered, new Date(mesh.clock.nowMs()).toISOString());
+    const verdict = conclude(one.record, answered, {
+      concludedAt: new Date(mesh.clock.nowMs()).toISOString(),
+      dependencies: this.#options.dependencies,
+    });
     const settled = await this.#persist(() => store.settle(verdict));
     if (!settled.first) one.log.info("verdict.was_settled");
     return settled.verdict;

@@ -13,6 +13,7 @@ import type { SlowTask } from "./slow.ts";
 const ROWS = 1_000_000;
 const ROWS_MANY = 3_000_000;
 const ROWS_SLOW = 60_000;
+const ROWS_DISTINCT = [1_000_000, 10_000_000] as const;
 const SLOWNESS = 100;
 
 const START_TIMEOUT_MS = 20_000;
@@ -24,7 +25,7 @@ const PEAK = { name: "peak", unit: "MB" } as const;
 
 /** Speed and memory, beside the naive reader; `supply` is how fast the stand-in alone can send. */
 export async function benchLogs(context: BenchContext, rows = ROWS): Promise<Figure[]> {
-  const reader = (name: Reader) => () => runReader("logs", name, rows, context);
+  const reader = (name: Reader) => () => runReader("logs", name, { rows }, context);
   const sides = {
     petrel: reader("petrel"),
     naive: reader("naive"),
@@ -39,9 +40,24 @@ export async function benchLogs(context: BenchContext, rows = ROWS): Promise<Fig
 
 /** The same with three times the rows: does memory stay? */
 export async function benchLogsMany(context: BenchContext, rows = ROWS_MANY): Promise<Figure[]> {
-  const sides = { petrel: () => runReader("logs-3m", "petrel", rows, context) };
+  const sides = { petrel: () => runReader("logs-3m", "petrel", { rows }, context) };
   const { petrel } = await runRounds("logs-3m", sides, context);
   return figuresOf("logs-3m", [LINES, BYTES, PEAK], petrel);
+}
+
+/** Rows of which half say what no other says: one million and ten, once each. Speed and memory stay. */
+export async function benchLogsDistinct(
+  context: BenchContext,
+  counts: readonly number[] = ROWS_DISTINCT,
+): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const rows of counts) {
+    const label = `logs-distinct-${rows / 1e6}m`;
+    context.onProgress(`${label}: ${rows} rows`);
+    const run = await runReader(label, "petrel", { rows, distinct: true }, context);
+    figures.push(...figuresOf(label, [LINES, BYTES, PEAK], [run]));
+  }
+  return figures;
 }
 
 /**
@@ -67,10 +83,11 @@ export async function benchLogsSlow(
 async function runReader(
   label: string,
   reader: Reader,
-  rows: number,
+  served: ServerTask,
   { signal }: BenchContext,
 ): Promise<Run> {
-  await using server = startChild("logs/server.ts", { rows } satisfies ServerTask, signal);
+  const { rows } = served;
+  await using server = startChild("logs/server.ts", served, signal);
   const { url } = await server.next(ServerReady, START_TIMEOUT_MS);
   const task: ReaderTask = { reader, url };
   await using child = startChild("logs/reader.ts", task, signal);

@@ -114,13 +114,15 @@ async function caseOf(
   if (lines.length === 0) return undefined;
   const iso = new Date(fault.injectMs).toISOString();
   const service = serviceOfPod(fault.pod);
-  const sameDay = quiet.filter(({ day }) => day === iso.slice(0, 10));
+  // Every fault-free minute tells what is normal, that of the same day before the others.
+  const isOther = ({ day }: FaultFree) => Number(day !== iso.slice(0, 10));
+  const normal = [...quiet].sort((a, b) => isOther(a) - isOther(b));
   const one: NezhaCase = {
     name: `${iso.slice(0, 16)} ${service.replace(/^ts-|-service$/g, "")} ${fault.kind}`,
     kind: fault.kind,
     service,
     window: { startMs: fault.injectMs, endMs: fault.injectMs + FAULT_WINDOW_MS },
-    baseline: sameDay.map((free) => free.window),
+    baseline: normal.map((free) => free.window),
   };
   return { one, chapter: chapterOf(lines, () => readFaultLogs(dir, fault)) };
 }

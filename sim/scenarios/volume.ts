@@ -13,6 +13,8 @@ export interface VolumeOptions {
   /** Rows in all. */
   readonly rows: number;
   readonly seed?: number;
+  /** Each second row says words no other row has, as a hostile or a broken service would. */
+  readonly distinct?: boolean;
 }
 
 const SHAPES = 512;
@@ -33,7 +35,7 @@ interface Shape {
  * Throws CONFIG_INVALID when `rows` is not a whole number, 0 or more.
  */
 export function volumeRows(options: VolumeOptions): (query: LogQuery) => AsyncIterable<SimRow[]> {
-  const { rows, seed = 1 } = options;
+  const { rows, seed = 1, distinct = false } = options;
   if (!Number.isSafeInteger(rows) || rows < 0) {
     throw new PetrelError("CONFIG_INVALID", `rows: ${rows} is not a whole number, 0 or more`, {
       path: "rows",
@@ -50,7 +52,8 @@ export function volumeRows(options: VolumeOptions): (query: LogQuery) => AsyncIt
         const shape = shapes[index % SHAPES];
         if (shape === undefined) continue;
         const timeMs = Math.floor(latestMs - (index + 1) * stepMs);
-        batch.push(toRow(shape, index, clock.at(timeMs)));
+        const words = distinct && index % 2 === 1 ? ` ${wordsOf(index)}` : "";
+        batch.push(toRow(shape, index, clock.at(timeMs), words));
       }
       yield batch;
     }
@@ -77,12 +80,24 @@ function makeShapes(random: Random): Shape[] {
   });
 }
 
-function toRow(shape: Shape, index: number, time: string): SimRow {
+const WORD_PARTS = ["ba", "ke", "li", "mo", "nu", "pa", "re", "si", "to", "vu"] as const;
+
+/** Words without a digit, which no pattern for values knows: other words for every number. */
+function wordsOf(index: number): string {
+  let text = "";
+  for (let rest = index; rest > 0; rest = Math.floor(rest / 10)) {
+    text += WORD_PARTS[rest % 10] ?? "";
+    if (text.length % 8 === 6) text += " ";
+  }
+  return text;
+}
+
+function toRow(shape: Shape, index: number, time: string, words: string): SimRow {
   const latencyMs = 5 + ((index * 7_919) % 240);
   const tail = shape.isError ? `${index}` : `${latencyMs}ms request ${index}`;
   return {
     _time: `${time} GMT`,
-    _raw: `${time}${shape.middle}${tail}`,
+    _raw: `${time}${shape.middle}${tail}${words}`,
     host: shape.pod,
     source: "/var/log/pods/app.log",
     sourcetype: "kube:container:app",

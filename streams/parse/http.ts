@@ -6,6 +6,7 @@
  * each: first at the two letters a name may end in, then with a pattern. Patterns see a few characters
  * and have no repetition inside a repetition.
  */
+import { DigitMemo } from "./digit-memo.ts";
 
 /** What must stand before a number for it to be a status. */
 const STATUS_NAME =
@@ -34,39 +35,60 @@ for (const unit of ["ms", "is", "ds", "ec", "us", "ns"]) markEnd(unit, LATENCY_E
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 1, u: 1e-3, µ: 1e-3, n: 1e-6 };
 /** What a line says beyond this is its payload. */
 const CHARS_MAX = 1_000;
+/** More numbers after a status' name than this are no status. */
+const STATUSES_MAX = 4;
 
 interface Request {
   status?: number;
   latencyMs?: number;
 }
 
+/**
+ * Where in a message its request is told. It holds for every message that differs in the values of its
+ * digits alone, for no name has a digit, and lines of one statement differ in little else.
+ */
+interface Places {
+  /** Of three digits after a status' name, in order; only some of them may be a status. */
+  readonly statuses: readonly number[];
+  readonly latency:
+    | { readonly at: number; readonly end: number; readonly unitMs: number }
+    | undefined;
+}
+
+const places = new DigitMemo<Places>();
+
 /** Status and latency; what the source's fields say stands above the text. */
 export function requestOf(message: string, status?: string, latencyMs?: number): Request {
   const request: Request = {};
-  if (status !== undefined && /^[1-5]\d\d$/.test(status)) request.status = Number(status);
-  if (latencyMs !== undefined) request.latencyMs = latencyMs;
   const text = message.length > CHARS_MAX ? message.slice(0, CHARS_MAX) : message;
-  for (let at = nextNumber(text, 0); at < text.length; at = nextNumber(text, numberEnd(text, at))) {
-    readNumber(text, at, request);
+  const { statuses, latency } = places.of(text, placesIn);
+  if (status !== undefined && /^[1-5]\d\d$/.test(status)) request.status = Number(status);
+  else {
+    const at = statuses.find((place) => isStatus(text, place));
+    if (at !== undefined) request.status = Number(text.slice(at, at + 3));
+  }
+  if (latencyMs !== undefined) request.latencyMs = latencyMs;
+  else if (latency !== undefined) {
+    request.latencyMs = Number(text.slice(latency.at, latency.end)) * latency.unitMs;
   }
   return request;
 }
 
-/** The first number of its kind counts. */
-function readNumber(text: string, at: number, request: Request): void {
-  const ends = nameEndBefore(text, at);
-  if (ends === 0) return;
-  const before = text.slice(Math.max(0, at - NAME_CHARS_MAX), at);
-  if ((ends & STATUS_END) !== 0 && request.status === undefined && isStatus(text, at)) {
-    if (STATUS_NAME.test(before)) request.status = Number(text.slice(at, at + 3));
+function placesIn(text: string): Places {
+  const statuses: number[] = [];
+  let latency: Places["latency"];
+  for (let at = nextNumber(text, 0); at < text.length; at = nextNumber(text, numberEnd(text, at))) {
+    const ends = nameEndBefore(text, at);
+    if (ends === 0) continue;
+    const before = text.slice(Math.max(0, at - NAME_CHARS_MAX), at);
+    const isNamed = (ends & STATUS_END) !== 0 && isThreeDigits(text, at);
+    if (isNamed && statuses.length < STATUSES_MAX && STATUS_NAME.test(before)) statuses.push(at);
+    if ((ends & LATENCY_END) !== 0) latency ??= latencyAt(text, at, before);
   }
-  if ((ends & LATENCY_END) !== 0 && request.latencyMs === undefined) {
-    const took = latencyAt(text, at, before);
-    if (took !== undefined) request.latencyMs = took;
-  }
+  return { statuses, latency };
 }
 
-function latencyAt(text: string, at: number, before: string): number | undefined {
+function latencyAt(text: string, at: number, before: string): Places["latency"] {
   if (!BEFORE_DURATION.test(text[at - 1] ?? "")) return undefined;
   const name = LATENCY_NAME.exec(before);
   if (name === null) return undefined;
@@ -75,15 +97,21 @@ function latencyAt(text: string, at: number, before: string): number | undefined
   const unit = duration?.[2] ?? name[1];
   // "in 3" and "took 2" may count anything; `responseTime=350` is milliseconds by custom.
   if (duration === null || (unit === undefined && name[2] === "")) return undefined;
-  return Number(duration[1]) * (UNIT_MS[unit?.[0]?.toLowerCase() ?? "m"] ?? 1);
+  const unitMs = UNIT_MS[unit?.[0]?.toLowerCase() ?? "m"] ?? 1;
+  return { at, end: at + (duration[1]?.length ?? 0), unitMs };
 }
 
-/** Three digits, the first of them 1 to 5, and no more of a word. */
-function isStatus(text: string, at: number): boolean {
-  const first = text.charCodeAt(at);
-  if (first < 49 || first > 53 || at + 2 >= text.length) return false;
+/** Three digits and no more of a word. */
+function isThreeDigits(text: string, at: number): boolean {
+  if (at + 2 >= text.length) return false;
   const three = isDigit(text, at + 1) && isDigit(text, at + 2);
   return three && !WORD.test(text[at + 3] ?? "");
+}
+
+/** 100 to 599. */
+function isStatus(text: string, at: number): boolean {
+  const first = text.charCodeAt(at);
+  return first >= 49 && first <= 53;
 }
 
 /** Which names the last word before a number may end; the one that ends in digits is `HTTP/1.1`. */

@@ -4,7 +4,7 @@
  * stands above what the text says.
  */
 import type { LogRecord, Row } from "../model.ts";
-import { exceptionOf } from "./exception.ts";
+import { exceptionOf, frameOf } from "./exception.ts";
 import { requestOf } from "./http.ts";
 import { readJson } from "./json.ts";
 import { levelOf } from "./level.ts";
@@ -42,6 +42,8 @@ export function parseRow(row: Row): LogRecord | undefined {
   if (request.status !== undefined) record.status = request.status;
   if (request.latencyMs !== undefined) record.latencyMs = request.latencyMs;
   if (exception !== undefined) record.exception = exception;
+  const frame = event.rest === "" ? undefined : frameOf(event.rest);
+  if (frame !== undefined) record.frame = frame;
   return record;
 }
 

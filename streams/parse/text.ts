@@ -4,7 +4,7 @@
  */
 import type { Level } from "../model.ts";
 import { levelOf } from "./level.ts";
-import { intern, internId } from "./own.ts";
+import { intern, internAt, internId, internIdAt, knownIdAt } from "./own.ts";
 import { parseEventTimeMs } from "./time.ts";
 
 /** What the text of an event says by itself. */
@@ -35,6 +35,9 @@ const TRACE_LABELS =
   /\bTrace-?I[dD][:=] ?([0-9a-zA-Z-]{8,64})(?:[ ,;]+Span-?I[dD][:=] ?([0-9a-zA-Z-]{4,64}))?[\],;]? ?/i;
 /** Trace and span of sixteen hexadecimal digits each, and what stands between them. */
 const PAIR_CHARS_MIN = 33;
+/** As W3C trace context and Micrometer write them: `<32>-<16>`. */
+const TRACE_CHARS = 32;
+const PAIR_CHARS = 49;
 const HEX_PAIR = /^(?:[^,\]]{0,100},)?([0-9a-f]{16,32})[-,]([0-9a-f]{16})(?:,(?:true|false)?)?$/;
 
 /** An event while it is read: one object a line, for lines come by the million. */
@@ -105,49 +108,76 @@ function readAfterLevel(event: Draft, line: string, start: number): void {
 function readSpringBoot(event: Draft, line: string, start: number, dashes: number): void {
   const at = readGroups(event, line, start, dashes);
   const colon = line.indexOf(": ", at);
-  if (colon !== -1) event.logger = intern(line.slice(at, colon).trim());
+  if (colon !== -1) event.logger = internTrimmed(line, at, colon);
   const { traceId, spanId } = event;
   readMessage(event, line.slice(colon === -1 ? at : colon + 2).trim());
   event.traceId = traceId ?? event.traceId;
   event.spanId = spanId ?? event.spanId;
 }
 
+/** One shared copy of a name between spaces. */
+function internTrimmed(line: string, from: number, to: number): string {
+  const start = Math.min(skipSpaces(line, from), to);
+  let end = to;
+  while (end > start && line[end - 1] === " ") end -= 1;
+  return internAt(line, start, end);
+}
+
 /** `[app] [thread] [trace-span]`, in any number; answers where the logger begins. */
 function readGroups(event: Draft, line: string, start: number, dashes: number): number {
   const body = skipSpaces(line, dashes + 5);
-  let app: string | undefined;
+  let app: Span | undefined;
   let names = 0;
   // Sleuth puts [app,trace,span] before the process id.
   let at = line[start] === "[" ? start : body;
   while (line[at] === "[") {
     const close = line.indexOf("]", at);
     if (close === -1) break;
-    const group = line.slice(at + 1, close).trim();
-    if (group !== "" && !readPair(event, group)) {
-      app ??= group;
+    if (!readPair(event, line, at + 1, close) && !isBlank(line, at + 1, close)) {
+      app ??= { from: at + 1, to: close };
       names += 1;
     }
     at = at < body ? body : skipSpaces(line, close + 1);
   }
   // Spring Boot 3 writes [app] [thread]; without a name there is only [thread].
-  if (app !== undefined && names > 1) event.service = intern(beforeComma(app).trim());
+  if (app !== undefined && names > 1) {
+    const comma = line.indexOf(",", app.from);
+    const to = comma === -1 ? app.to : Math.min(comma, app.to);
+    event.service = internTrimmed(line, app.from, to);
+  }
   return Math.max(at, body);
 }
 
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+function isBlank(line: string, from: number, to: number): boolean {
+  return skipSpaces(line, from) >= to;
+}
+
 /** Whether a group holds a trace and a span; those of the first count. */
-function readPair(event: Draft, group: string): boolean {
-  const pair = group.length < PAIR_CHARS_MIN ? null : HEX_PAIR.exec(group);
-  if (pair === null) return false;
-  if (event.traceId === undefined && pair[1] !== undefined) {
-    event.traceId = internId(pair[1]);
-    event.spanId = pair[2];
+function readPair(event: Draft, line: string, from: number, to: number): boolean {
+  if (to - from < PAIR_CHARS_MIN) return false;
+  const dash = from + TRACE_CHARS;
+  if (to - from === PAIR_CHARS && line[dash] === "-") {
+    const known = knownIdAt(line, from, dash);
+    if (known !== undefined) {
+      setPair(event, known, line.slice(dash + 1, to));
+      return true;
+    }
   }
+  const pair = HEX_PAIR.exec(line.slice(from, to).trim());
+  if (pair === null) return false;
+  if (pair[1] !== undefined) setPair(event, internIdAt(pair[1], 0, pair[1].length), pair[2]);
   return true;
 }
 
-function beforeComma(text: string): string {
-  const comma = text.indexOf(",");
-  return comma === -1 ? text : text.slice(0, comma);
+function setPair(event: Draft, traceId: string, spanId: string | undefined): void {
+  if (event.traceId !== undefined) return;
+  event.traceId = traceId;
+  event.spanId = spanId;
 }
 
 /** `TraceID: … SpanID: …` is taken out of the message, where it would only be noise. */

@@ -35,8 +35,26 @@ function serviceIn(fields: Readonly<Record<string, string>>): string | undefined
   return undefined;
 }
 
-/** Splunk's own fields (`_raw`, `_time`, `_bkt` …) are left out. */
+/**
+ * Texts as they are, anything else as text. Splunk's own fields (`_raw`, `_time`, `_bkt` …) have names no
+ * reader asks for. Rows come by the million, and nearly all hold short texts alone: those are not copied.
+ */
 function fieldsOf(values: Record<string, unknown>): Record<string, string> {
+  return isPlain(values) ? values : plainOf(values);
+}
+
+function isPlain(values: Record<string, unknown>): values is Record<string, string> {
+  let count = 0;
+  for (const name in values) {
+    const value = values[name];
+    count += 1;
+    if (typeof value !== "string") return false;
+    if (value.length > FIELD_CHARS_MAX && name !== "_raw") return false;
+  }
+  return count <= FIELDS_MAX;
+}
+
+function plainOf(values: Record<string, unknown>): Record<string, string> {
   const fields: Record<string, string> = {};
   let count = 0;
   for (const name of Object.keys(values)) {

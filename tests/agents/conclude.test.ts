@@ -49,7 +49,7 @@ const timedOut = (agent: string): AnsweredSource => ({
 
 const QUIET = report([]);
 const ANOMALOUS = report([finding()]);
-const verdictOf = (...sources: AnsweredSource[]) => conclude(RECORD, sources, AT);
+const verdictOf = (...sources: AnsweredSource[]) => conclude(RECORD, sources, { concludedAt: AT });
 
 describe("the outcome", () => {
   test("all quiet is quiet, and tells no causes", () => {
@@ -57,6 +57,27 @@ describe("the outcome", () => {
     expect(verdict).toMatchObject({ outcome: "quiet", rootCause: null, causes: [], confidence: 1 });
     expect(verdict.reason).toBeUndefined();
     expect(verdict.sources.splunk).toMatchObject({ status: "quiet", stats: { rows: 100 } });
+  });
+
+  test("a window somebody was alerted of names suspects although nothing stands out, and no incident", () => {
+    const weak = report([finding({ score: 2, anomalous: false })]);
+    const sources = [answered("splunk", weak), answered("metrics", QUIET)];
+    const alerted = conclude({ ...RECORD, alerted: true }, sources, { concludedAt: AT });
+    expect(alerted).toMatchObject({ outcome: "inconclusive", rootCause: null, confidence: 0 });
+    expect(alerted.causes[0]?.service).toBe("payment-service");
+    expect(alerted.reason).toBe("nothing stands out; these are the likeliest suspects");
+    expect(verdictOf(...sources)).toMatchObject({ outcome: "quiet", causes: [] });
+  });
+
+  test("the configured call graph decides who is cause and who is affected", () => {
+    const slow = (service: string, id: string) =>
+      finding({ id, service, kind: "latency", resource: "latency" });
+    const both = report([slow("shop", "logs-1"), slow("payment", "logs-2")]);
+    const sources = [answered("splunk", both), answered("metrics", QUIET)];
+    const dependencies = [{ caller: "shop", callee: "payment" }];
+    const verdict = conclude(RECORD, sources, { concludedAt: AT, dependencies });
+    expect(verdict.rootCause?.service).toBe("payment");
+    expect(verdict.causes[0]?.affected).toEqual(["shop"]);
   });
 
   test("a source that failed never reads as quiet", () => {

@@ -78,6 +78,7 @@ export async function startCoordinator(
     }),
     log,
     sources: [SOURCE],
+    dependencies: [],
     timeoutMs: 60_000,
     inFlightMax: 4,
     ownersMax: 5,

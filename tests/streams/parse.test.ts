@@ -1,6 +1,7 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { parseEventTimeMs, parseRow } from "../../streams/mod.ts";
+import { frameOf } from "../../streams/parse/exception.ts";
 
 const seed = Number(process.env["PETREL_TEST_SEED"] ?? 20250601);
 const timeMs = Date.UTC(2026, 2, 13, 14, 20, 24, 940);
@@ -27,6 +28,7 @@ test("Spring Boot's default line, with and without app and trace", () => {
     logger: "com.zaxxer.hikari.pool.HikariPool",
     message: "HikariPool-1 - Exception during pool initialization.",
     exception: "java.sql.SQLTransientConnectionException",
+    frame: "B.c#1",
   });
   const traced =
     "2026-03-13T14:20:24.940Z  INFO 1 --- [orders] [nio-8080-exec-1] [0123456789abcdef0123456789abcdef-0123456789abcdef] c.e.Orders : took 1203 ms";
@@ -161,4 +163,35 @@ test("never throws, and never moves the row's time", () => {
     expect(record?.timeMs ?? timeMs).toBe(timeMs);
   });
   fc.assert(property, { seed, numRuns: 1000 });
+});
+
+describe("frameOf", () => {
+  const trace = (lines: readonly string[]) => lines.join("\n");
+
+  test("the application's own frame of the root cause is the place", () => {
+    const rest = trace([
+      "org.springframework.dao.DataAccessException: no answer",
+      "\tat org.springframework.jdbc.core.JdbcTemplate.query(JdbcTemplate.java:452)",
+      "\tat com.bank.ledger.LedgerRepository.find(LedgerRepository.java:31)",
+      "Caused by: java.sql.SQLTransientConnectionException: timed out after 30004ms",
+      "\tat com.zaxxer.hikari.pool.HikariPool.createTimeoutException(HikariPool.java:696)",
+      "\tat app//com.bank.payment.PaymentService.charge(PaymentService.java:42)",
+      "\t... 12 more",
+    ]);
+    expect(frameOf(rest)).toBe("PaymentService.charge#42");
+  });
+
+  test("without a frame of its own the first of the root cause is", () => {
+    const rest = "\tat java.base/java.lang.Thread.run(Thread.java:840)\n\tat sun.x.Y.z(Y.java:1)";
+    expect(frameOf(rest)).toBe("Thread.run#840");
+  });
+
+  test.each<[string, string]>([
+    ["no trace", "and more text\nat all"],
+    ["a frame without its line", "\tat com.bank.A.b(Native Method)"],
+    ["one endless line", `\tat ${"a.".repeat(50_000)}`],
+    ["many frames of nobody", "\tat (\n".repeat(20_000)],
+  ])("%s has none", (_what, rest) => {
+    expect(frameOf(rest)).toBeUndefined();
+  });
 });

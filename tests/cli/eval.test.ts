@@ -1,0 +1,73 @@
+/** `petrel eval` as a user runs it: its words, its refusals, and one suite through the agents. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { makeNezha } from "../eval/nezha-folder.ts";
+import { programForTests } from "../support/runtime.ts";
+
+const ROOT = join(import.meta.dir, "../..");
+let data = "";
+let empty = "";
+
+beforeAll(async () => {
+  data = await makeNezha();
+  empty = await mkdtemp(join(tmpdir(), "petrel-eval-"));
+});
+
+afterAll(() => Promise.all([data, empty].map((dir) => rm(dir, { recursive: true, force: true }))));
+
+async function petrel(words: readonly string[]) {
+  const child = Bun.spawn([process.execPath, join(ROOT, "cli/main.ts"), "eval", ...words], {
+    cwd: ROOT,
+    env: { ...process.env, OPENAI_API_KEY: "", OPENAI_BASE_URL: "", AZURE_OPENAI_API_KEY: "" },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [code, out, err] = await Promise.all([
+    child.exited,
+    child.stdout.text(),
+    child.stderr.text(),
+  ]);
+  return { code, out, err };
+}
+
+test.each<[string, () => string[], RegExp]>([
+  ["no suite", () => ["--data", empty], /say which suite: nezha, petshop, nab, loghub, all/],
+  ["an unknown suite", () => ["mnist", "--data", empty], /cannot evaluate "mnist"/],
+  ["no data", () => ["nezha"], /--data DIR is needed/],
+  ["two suites", () => ["nab", "nezha", "--data", empty], /unexpected word "nezha"/],
+  ["an empty folder", () => ["all", "--data", empty], /the data of no suite is there/],
+  ["data of another suite", () => ["nezha", "--data", empty], /no faults\.json there/],
+  ["scores of a suite without", () => ["nezha", "--data", empty, "--scores", "x"], /only nab/],
+  ["an unknown option", () => ["nezha", "--data", empty, "--fast"], /--fast/],
+])("%s is refused in a line", async (_what, words, expected) => {
+  const { code, out, err } = await petrel(words());
+  expect(err).toMatch(expected);
+  expect([code, out]).toEqual([2, ""]);
+});
+
+const Report = z.strictObject({
+  suite: z.string(),
+  cases: z.number(),
+  metrics: z.record(z.string(), z.number()),
+  byGroup: z.record(z.string(), z.record(z.string(), z.number())),
+  seconds: z.number(),
+});
+
+describe("nezha, through the agents", () => {
+  test("its JSON is one object with figures", async () => {
+    await Promise.all([programForTests("nats-server"), programForTests("prometheus")]);
+    const { code, out, err } = await petrel(["nezha", "--data", data, "--json"]);
+    expect([code, err]).toEqual([0, ""]);
+    const report = Report.parse(JSON.parse(out));
+    expect(report).toMatchObject({ suite: "nezha", cases: 2 });
+    expect(Object.keys(report.metrics)).toEqual(
+      expect.arrayContaining(["AS@1", "AS@3", "alarmed", "fault_free_alarms"]),
+    );
+    expect(Object.keys(report.byGroup)).toEqual(
+      expect.arrayContaining(["return", "cpu_contention", "logs alone", "metrics alone"]),
+    );
+  }, 60_000);
+});
