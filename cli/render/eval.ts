@@ -32,10 +32,11 @@ export class EvalView {
 
 function page({ report, outcomes }: Evaluated): string {
   const { data, licence, paper } = ORIGINS[report.suite];
+  const width = Math.max(0, ...outcomes.map(({ name }) => oneLine(name, 60).length)) + 1;
   const lines = [
     `${colour("bold", report.suite)} · ${count(report.cases)} cases · ${report.seconds.toFixed(1)} s`,
     colour("grey", `  data: ${data} (${licence}); ${paper}`),
-    ...outcomes.slice(0, CASES_SHOWN_MAX).map(caseLine),
+    ...outcomes.slice(0, CASES_SHOWN_MAX).map((one) => caseLine(one, width)),
     "",
     row(["", "ours", "published"]),
   ];
@@ -44,25 +45,30 @@ function page({ report, outcomes }: Evaluated): string {
     lines.push(row([metric, shown(ours), first ?? ""]));
     for (const other of others) lines.push(row(["", "", other]));
   }
-  lines.push("");
-  for (const [group, figures] of Object.entries(report.byGroup)) {
-    const words = Object.entries(figures).map(([name, value]) => `${name} ${shown(value)}`);
-    lines.push(`  ${oneLine(group, 40).padEnd(24)}${words.join("  ")}`);
-  }
+  lines.push("", ...groupLines(report.byGroup));
   return `${lines.join("\n")}\n\n`;
 }
 
-function caseLine(one: Evaluated["outcomes"][number]): string {
+function groupLines(groups: Evaluated["report"]["byGroup"]): string[] {
+  const names = Object.keys(groups).map((name) => oneLine(name, 60));
+  const width = Math.max(0, ...names.map((name) => name.length)) + 2;
+  return Object.values(groups).map((figures, at) => {
+    const words = Object.entries(figures).map(([name, value]) => `${name} ${shown(value)}`);
+    return `  ${(names[at] ?? "").padEnd(width)}${words.join("  ")}`;
+  });
+}
+
+function caseLine(one: Evaluated["outcomes"][number], width: number): string {
   const mark = one.right ? colour("green", "✓") : colour("red", "✗");
   const expected = one.right ? "" : `  expected ${oneLine(one.expected, 80)}`;
-  return `  ${mark} ${oneLine(one.name, 60).padEnd(44)} ${oneLine(one.answered, 120)}${expected}`;
+  return `  ${mark} ${oneLine(one.name, 60).padEnd(width)} ${oneLine(one.answered, 120)}${expected}`;
 }
 
 function row([name = "", ours = "", published = ""]: readonly string[]): string {
-  return `  ${name.padEnd(32)}${ours.padStart(8)}   ${published}`.trimEnd();
+  return `  ${name.padEnd(38)}${ours.padStart(8)}   ${published}`.trimEnd();
 }
 
-/** Shares with three digits, percentages with one. */
+/** Whole numbers as they are, shares with three digits, percentages with one. */
 function shown(value: number): string {
   if (Number.isInteger(value)) return count(value);
   return Math.abs(value) < 1 ? value.toFixed(3) : value.toFixed(1);
