@@ -1,10 +1,8 @@
 /** The demo as a user runs it: every fault named, the quiet window quiet, nothing missing in the audit. */
 import { expect, test } from "bun:test";
-import { join } from "node:path";
 import type { Verdict } from "../../agents/mod.ts";
 import { programForTests } from "../support/runtime.ts";
-
-const ROOT = join(import.meta.dir, "../..");
+import { petrel } from "./command.ts";
 
 interface Answer {
   readonly verdicts: readonly Verdict[];
@@ -14,18 +12,7 @@ interface Answer {
 
 async function demo(args: readonly string[]) {
   await Promise.all([programForTests("nats-server"), programForTests("prometheus")]);
-  const child = Bun.spawn([process.execPath, join(ROOT, "cli/main.ts"), "demo", ...args], {
-    cwd: ROOT,
-    env: { ...process.env, OPENAI_API_KEY: "", OPENAI_BASE_URL: "", AZURE_OPENAI_API_KEY: "" },
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [code, out, err] = await Promise.all([
-    child.exited,
-    child.stdout.text(),
-    child.stderr.text(),
-  ]);
-  return { code, out, err };
+  return petrel(["demo", ...args]);
 }
 
 const NAMED = [

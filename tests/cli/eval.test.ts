@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { makeNezha } from "../eval/nezha-folder.ts";
 import { programForTests } from "../support/runtime.ts";
+import { petrel } from "./command.ts";
 
-const ROOT = join(import.meta.dir, "../..");
 let data = "";
 let empty = "";
 
@@ -18,20 +18,7 @@ beforeAll(async () => {
 
 afterAll(() => Promise.all([data, empty].map((dir) => rm(dir, { recursive: true, force: true }))));
 
-async function petrel(words: readonly string[]) {
-  const child = Bun.spawn([process.execPath, join(ROOT, "cli/main.ts"), "eval", ...words], {
-    cwd: ROOT,
-    env: { ...process.env, OPENAI_API_KEY: "", OPENAI_BASE_URL: "", AZURE_OPENAI_API_KEY: "" },
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [code, out, err] = await Promise.all([
-    child.exited,
-    child.stdout.text(),
-    child.stderr.text(),
-  ]);
-  return { code, out, err };
-}
+const evaluate = (words: readonly string[]) => petrel(["eval", ...words]);
 
 test.each<[string, () => string[], RegExp]>([
   ["no suite", () => ["--data", empty], /say which suite: nezha, petshop, nab, loghub, all/],
@@ -43,7 +30,7 @@ test.each<[string, () => string[], RegExp]>([
   ["scores of a suite without", () => ["nezha", "--data", empty, "--scores", "x"], /only nab/],
   ["an unknown option", () => ["nezha", "--data", empty, "--fast"], /--fast/],
 ])("%s is refused in a line", async (_what, words, expected) => {
-  const { code, out, err } = await petrel(words());
+  const { code, out, err } = await evaluate(words());
   expect(err).toMatch(expected);
   expect([code, out]).toEqual([2, ""]);
 });
@@ -59,7 +46,7 @@ const Report = z.strictObject({
 describe("nezha, through the agents", () => {
   test("its JSON is one object with figures", async () => {
     await Promise.all([programForTests("nats-server"), programForTests("prometheus")]);
-    const { code, out, err } = await petrel(["nezha", "--data", data, "--json"]);
+    const { code, out, err } = await evaluate(["nezha", "--data", data, "--json"]);
     expect([code, err]).toEqual([0, ""]);
     const report = Report.parse(JSON.parse(out));
     expect(report).toMatchObject({ suite: "nezha", cases: 2 });
