@@ -32,6 +32,8 @@ export const InvestigateRequest = z.strictObject({
   /** What counts as normal. Logs are read for these; metrics from the first start to the window's end. */
   baseline: z.array(WindowJson).max(20),
   query: LogQuerySpec.optional(),
+  /** For the SRE agent: something is known to be wrong, so suspects are named in any case. */
+  alerted: z.boolean().optional(),
   /** Under which message id the reply belongs; default the message's own. A repeated asking names the first. */
   replyTo: Token.optional(),
 });

@@ -160,7 +160,7 @@ export class SreAgent {
   }
 
   async #answer(turn: Turn): Promise<TurnResult> {
-    const { investigation: id, window, baseline, query } = readRequest(turn.data);
+    const { investigation: id, window, baseline, query, alerted = false } = readRequest(turn.data);
     const verdict = await this.investigate(toWindow(window), {
       // Under the caller's name: nobody takes a window's own id, or another's.
       id: `${turn.caller}-${id}`.slice(0, 128),
@@ -168,6 +168,7 @@ export class SreAgent {
       timeoutMs: turn.deadlineMs - this.#options.mesh.clock.nowMs() - ANSWER_MS,
       ...(baseline.length > 0 ? { baseline: baseline.map(toWindow) } : {}),
       ...(query ? { query } : {}),
+      alerted,
     });
     if (!verdict) throw new PetrelError("CONFLICT", `investigation ${id} is there already`);
     await turn.artifact("verdict", verdict);
