@@ -3,7 +3,7 @@
  * KV. A service is loaded when it is first seen; each window a share of the services is stored, so that
  * all are stored every half hour and a restart forgets no more than that, which the look back gives again.
  */
-import type { Logger, Window } from "../../core/mod.ts";
+import { type Logger, limits, type Window } from "../../core/mod.ts";
 import { type BookReadings, type Series, SeriesBook } from "../../streams/mod.ts";
 import type { AgentMemory } from "../memory.ts";
 
@@ -52,7 +52,8 @@ export class SeriesMemory {
   }
 
   async #load(services: readonly string[]): Promise<void> {
-    const waiting = services.filter((service) => !this.#loaded.has(service));
+    const room = Math.max(0, limits.SERVICES_MAX - this.#loaded.size);
+    const waiting = services.filter((service) => !this.#loaded.has(service)).slice(0, room);
     for (const service of waiting) this.#loaded.add(service);
     const worker = async () => {
       for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
