@@ -79,7 +79,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         timeout: 30_000,
         step: 60_000,
         range: 120_000,
-        lookback: 2_400_000,
+        lookback: 1_800_000,
         history: 86_400_000,
         false_alarms_per_day: 1,
         service_labels: ["service", "application", "app", "job"],
@@ -99,7 +99,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
 export function toolsDir(): string {
   const { PETREL_TOOLS, XDG_CACHE_HOME } = process.env;
   if (PETREL_TOOLS) return PETREL_TOOLS;
-  if (existsSync(".tools")) return resolve(".tools");
+  const beside = [resolve(".tools"), join(import.meta.dir, "../.tools")].find(existsSync);
+  if (beside !== undefined) return beside;
   return join(XDG_CACHE_HOME || join(homedir(), ".cache"), "petrel");
 }
 

@@ -67,7 +67,10 @@ export function resolveTemplates(
   return { ...summary, templates, ...(paths && { paths: renamedPaths(paths, nameOf) }) };
 }
 
-/** Statements without a code location are named by their template. */
+/**
+ * Statements without a code location are named by their template. A trace that passed two statements that
+ * are one now was counted for both: the larger count is taken, never the sum.
+ */
 function renamedPaths(paths: PathSummary, nameOf: (id: string) => string): PathSummary {
   const renamed = <T>(
     table: ReadonlyMap<string, T>,
@@ -86,7 +89,7 @@ function renamedPaths(paths: PathSummary, nameOf: (id: string) => string): PathS
         const statement = nameOf(row.statement);
         return [`${row.service}>${statement}`, { ...row, statement }];
       },
-      addStatements,
+      largerStatements,
     ),
     transitions: renamed(
       paths.transitions,
@@ -94,7 +97,7 @@ function renamedPaths(paths: PathSummary, nameOf: (id: string) => string): PathS
         const [from, to] = [nameOf(row.from), nameOf(row.to)];
         return [`${row.service}>${from}>${to}`, { ...row, from, to }];
       },
-      addTransitions,
+      largerTransitions,
     ),
     entries: renamed(
       paths.entries,
@@ -102,9 +105,18 @@ function renamedPaths(paths: PathSummary, nameOf: (id: string) => string): PathS
         const [from, to] = [nameOf(row.from), nameOf(row.to)];
         return [`${row.caller}>${from}>${row.callee}>${to}`, { ...row, from, to }];
       },
-      addEntries,
+      (one, other) => ({ ...one, traces: Math.max(one.traces, other.traces) }),
     ),
   };
+}
+
+function largerStatements(a: StatementCounts, b: StatementCounts): StatementCounts {
+  const erredTraces = Math.max(a.erredTraces, b.erredTraces);
+  return { ...a, traces: Math.max(a.traces, b.traces), erredTraces };
+}
+
+function largerTransitions(a: TransitionCounts, b: TransitionCounts): TransitionCounts {
+  return { ...addTransitions(a, b), traces: Math.max(a.traces, b.traces) };
 }
 
 function extent(summaries: readonly LogSummary[]): { firstMs?: number; lastMs?: number } {

@@ -40,6 +40,9 @@ const NAME_CHARS_MAX = 200;
 /** What metric systems write where they do not know. */
 const NOBODY = new Set(["", "unknown", "none", "localhost", "user"]);
 
+/** A service of Kubernetes by its name in the cluster's DNS. */
+const CLUSTER_HOST = /^[\w-]{1,63}\.[\w-]{1,63}\.svc(?:\.|$)/;
+
 export interface DependencyReading {
   readonly source: MetricSource;
   readonly queries: readonly DependencyQuery[];
@@ -85,10 +88,9 @@ function dependencyOf(
   return { caller, callee, count };
 }
 
-/** A workload's or host's name: `orders.shop.svc.cluster.local:8080` is `orders`. */
+/** A workload's or host's name: `orders.shop.svc.cluster.local:8080` is `orders`, `com.acme.pay` itself. */
 function nameOf(label: string | undefined): string | undefined {
   const host = (label ?? "").replace(/:\d{1,5}$/, "");
-  const isAddress = /^[\d.]+$/.test(host);
-  const name = isAddress ? host : (host.split(".")[0] ?? "");
+  const name = CLUSTER_HOST.test(host) ? host.slice(0, host.indexOf(".")) : host;
   return NOBODY.has(name) || name.length > NAME_CHARS_MAX ? undefined : name;
 }

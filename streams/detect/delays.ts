@@ -74,8 +74,9 @@ function gapOf(ends: readonly [string, string], now: Gaps, before: Gaps): Gap | 
     nowMs: now.medianMs,
     growth,
     error: Math.sqrt(variance),
-    // Choosing which half is slow: at most 2^n ways, each with probability share^slow.
-    zMax: zOfP(Math.min(1, 2 ** now.count * outliers ** slow)),
+    // Choosing which half is slow: at most 2^n ways, each with probability share^slow. In logarithms, as
+    // a busy edge has thousands of gaps.
+    zMax: zOfP(Math.exp(Math.min(0, now.count * Math.LN2 + slow * Math.log(outliers)))),
   };
 }
 

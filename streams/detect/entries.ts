@@ -43,14 +43,20 @@ export function detectEntries(
   const [now, before] = [current.paths, baseline.paths];
   if (now === undefined || before === undefined) return [];
   const [waysNow, waysBefore] = [waysIn(now), waysIn(before)];
+  const moved = movedIn(waysNow, waysBefore);
+  const [goingNow, goingBefore] = [goingIn(now), goingIn(before)];
   const tests = [...waysBefore].flatMap(([key, way]) => {
     const lost = lostOf(way, waysNow.get(key)?.traces ?? 0, now, before);
-    return lost === undefined || isMoved(lost, waysNow, waysBefore) ? [] : [lost];
+    return lost === undefined || isMoved(lost, moved) ? [] : [lost];
   });
   const adjusted = adjustedPs(tests.map(({ p }) => p));
   const best = new Map<string, { lost: Lost; score: number; discovered: boolean }>();
   for (const [index, lost] of tests.entries()) {
-    const weight = goesOn(lost.entry, now, before) ? 1 : STOPPED_WEIGHT;
+    const source = sourceOf(lost.entry);
+    const share = (going: ReadonlyMap<string, number>, traces: number) =>
+      (going.get(source) ?? 0) / traces;
+    const goesOn = share(goingNow, lost.ofNow) >= share(goingBefore, lost.ofBefore) - EFFECT_MIN;
+    const weight = goesOn ? 1 : STOPPED_WEIGHT;
     const score = commonScore(weight * zOfP(lost.p));
     const { callee } = lost.entry;
     if (!isFall(lost) || score < SUPPORT_MIN || score <= (best.get(callee)?.score ?? 0)) continue;
@@ -80,7 +86,7 @@ function lostOf(
   now: PathSummary,
   before: PathSummary,
 ): Lost | undefined {
-  const source = `${entry.caller}>${entry.from}`;
+  const source = sourceOf(entry);
   const [ofNow, ofBefore] = [tracesAt(now, source), tracesAt(before, source)];
   if (ofNow === 0 || traces < USUAL_SHARE * ofBefore) return undefined;
   const count = Math.min(tracesNow, ofNow);
@@ -90,39 +96,46 @@ function lostOf(
   return { entry, now: count, ofNow, before: usual, ofBefore, p };
 }
 
+/** Per caller and callee the traces that begin after statements which called nobody there before. */
+function movedIn(
+  waysNow: ReadonlyMap<string, Way>,
+  waysBefore: ReadonlyMap<string, Way>,
+): Map<string, number> {
+  const moved = new Map<string, number>();
+  for (const [key, { entry, traces }] of waysNow) {
+    const pair = `${entry.caller}>${entry.callee}`;
+    if (!waysBefore.has(key)) moved.set(pair, (moved.get(pair) ?? 0) + traces);
+  }
+  return moved;
+}
+
 /** Whether the caller calls from another statement instead, as a release with one more line does. */
 function isMoved(
   { entry, now, ofNow, before, ofBefore }: Lost,
-  waysNow: ReadonlyMap<string, Way>,
-  waysBefore: ReadonlyMap<string, Way>,
+  moved: ReadonlyMap<string, number>,
 ): boolean {
   const missing = (ofNow * before) / ofBefore - now;
-  let moved = 0;
-  for (const [key, way] of waysNow) {
-    const isSame = way.entry.caller === entry.caller && way.entry.callee === entry.callee;
-    if (isSame && !waysBefore.has(key)) moved += way.traces;
+  return (moved.get(`${entry.caller}>${entry.callee}`) ?? 0) >= missing / 2;
+}
+
+/** Where the caller stands: `service>statement`. */
+const sourceOf = ({ caller, from }: EntryCounts) => `${caller}>${from}`;
+
+/** Per statement the traces in which its service writes a next line of its own, no error. */
+function goingIn(paths: PathSummary): Map<string, number> {
+  const going = new Map<string, number>();
+  for (const { service, from, to, error, traces } of paths.transitions.values()) {
+    if (to === "" || error) continue;
+    const source = `${service}>${from}`;
+    going.set(source, (going.get(source) ?? 0) + traces);
   }
-  return moved >= missing / 2;
+  return going;
 }
 
 const tracesAt = (paths: PathSummary, source: string) => paths.statements.get(source)?.traces ?? 0;
 
 function isFall({ now, ofNow, before, ofBefore }: Lost): boolean {
   return before / ofBefore - now / ofNow >= EFFECT_MIN;
-}
-
-/** Whether the caller writes a next line of its own, no error, as often as before. */
-function goesOn({ caller, from }: EntryCounts, now: PathSummary, before: PathSummary): boolean {
-  return shareGoing(now, caller, from) >= shareGoing(before, caller, from) - EFFECT_MIN;
-}
-
-function shareGoing(paths: PathSummary, service: string, from: string): number {
-  let going = 0;
-  for (const step of paths.transitions.values()) {
-    const isNext = step.service === service && step.from === from && step.to !== "";
-    if (isNext && !step.error) going += step.traces;
-  }
-  return going / Math.max(1, tracesAt(paths, `${service}>${from}`));
 }
 
 function draftOf(

@@ -71,7 +71,10 @@ function readerOf(all: readonly Series[], window: Window): (series: Series) => T
     const traits = known.get(series.metric) ?? traitsOf(series.metric);
     known.set(series.metric, traits);
     const requests = traits.test === undefined ? undefined : exposures.get(exposureKey(series));
-    return { series, traits, ...split(series, window, requests) };
+    const parts = split(series, window, requests);
+    // A share of nobody knows how many requests is a level like any other.
+    const isBlind = traits.test === "share" && !parts.now.requests.some(Number.isFinite);
+    return { series, traits: isBlind ? { ...traits, test: "peak" } : traits, ...parts };
   };
 }
 

@@ -15,6 +15,9 @@ import { deviationDraft, PEERS_MIN, SUPPORT_MIN, type Tested } from "./tested.ts
 
 /** Interquartile ranges from normal that make a window anomalous by themselves. */
 const ANOMALOUS_MIN = 10;
+/** From so many samples on a second one must be this far out too, for levels; a count may come at once. */
+const SECOND_SAMPLES_MIN = 3;
+const SECOND_SHARE = 0.5;
 /** Metrics full of accidents never say more than this. */
 const SUPPORT_MAX = 3;
 /** A past of so many samples is trusted half: right after a start everything is unusual. */
@@ -26,6 +29,8 @@ interface Deviation {
   readonly tested: Tested;
   /** In spreads; positive up. */
   readonly size: number;
+  /** The same of the second most extreme sample of the window; as `size` where there are too few. */
+  readonly second: number;
   readonly value: number;
   readonly centre: number;
 }
@@ -51,8 +56,9 @@ function deviationOf(tested: Tested): Deviation {
   // A run of extremes varies less than the series; never take less than the series' own spread.
   const spread = Math.max(normal.spread, own.spread);
   const trust = past.values.length / (past.values.length + PRIOR_SAMPLES);
-  const size = (trust * (value - normal.centre)) / spread;
-  return { tested, size, value, centre: normal.centre };
+  const sizeOf = (one: number) => (trust * (one - normal.centre)) / spread;
+  const second = traits.counts === true ? value : secondOf(now.values, falls);
+  return { tested, size: sizeOf(value), second: sizeOf(second), value, centre: normal.centre };
 }
 
 /** Probability of a run with such an extreme in a normal window; few samples of past keep it large. */
@@ -82,6 +88,12 @@ function runExtremes(values: readonly number[], length: number, smallest: boolea
   return extremes;
 }
 
+/** A single sample is an accident more often than not; of two there is none to spare. */
+function secondOf(values: readonly number[], smallest: boolean): number {
+  const sorted = values.toSorted((a, b) => (smallest ? a - b : b - a));
+  return (values.length < SECOND_SAMPLES_MIN ? sorted[0] : sorted[1]) ?? Number.NaN;
+}
+
 function most(values: readonly number[]): number {
   return values.reduce((extreme, value) => Math.max(extreme, value), Number.NEGATIVE_INFINITY);
 }
@@ -109,6 +121,7 @@ function draftsOf(deviations: readonly Deviation[], alarm: (service: string) => 
     const anomalous =
       traits.supportOnly !== true &&
       score >= ANOMALOUS_MIN &&
+      Math.abs(deviation.second) >= SECOND_SHARE * ANOMALOUS_MIN &&
       chanceOf(deviation, up ? 1 : -1) <= alarm(deviation.tested.series.service);
     const direction = up ? "up" : "down";
     return [deviationDraft(deviation.tested, deviation, { score, anomalous, direction })];

@@ -10,7 +10,7 @@ import { DigitMemo } from "./digit-memo.ts";
 
 /** What must stand before a number for it to be a status. */
 const STATUS_NAME =
-  /(?:\bCompleted |\bstatus(?:[_ -]?code)?["']?\s{0,2}[=:]\s{0,2}["']?|HTTP\/[12](?:\.\d)?["']?\s)$/i;
+  /(?:\bCompleted |\bstatus(?:[_ -]?code)?["']?\s{0,2}[=:]\s{0,2}["']?|HTTP\/\d(?:\.\d)?["']?\s)$/i;
 /** What must stand before a number for it to be a duration; a unit may be part of the name. */
 const LATENCY_NAME =
   /(?:\b(?:took|in)|(?:\b|_)(?:duration|elapsed|latency|response[ _]?time|execution[ _]time)(?:[_-]?(ms|millis|seconds|sec|us|ns))?)["']?\s{0,2}([=:]?)\s{0,2}["']?$/i;

@@ -34,7 +34,8 @@ export interface Calls {
 /** All calls that hold, each once: those that are certain, and the likely among the others. */
 export function knownCalls({ guessed, spoken, certain }: Calls): Dependency[] {
   const sure = new Map(certain.map((one) => [`${one.caller}>${one.callee}`, one]));
-  const likely = likelyCalls(guessed, [...spoken, ...certain]);
+  // Counts of metrics and of traces are of different things: only the direction is taken from what is sure.
+  const likely = onlyLikely([...turned(guessed, [...spoken, ...certain]), ...spoken]);
   const others = likely.filter(({ caller, callee }) => !sure.has(`${caller}>${callee}`));
   return [...sure.values(), ...others];
 }

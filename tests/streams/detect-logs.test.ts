@@ -142,6 +142,29 @@ describe("delays", () => {
   test("the same gaps give nothing", () => {
     expect(detectLogs(calls(), calls()).findings).toEqual([]);
   });
+
+  test.each([10, 1_023, 1_024, 5_000])(
+    "an edge of %d gaps is judged however busy it is",
+    (count) => {
+      const busy = (gapMs: number) => {
+        const paths = {
+          statements: new Map(),
+          transitions: new Map(),
+          entries: new Map(),
+          calls: new Map(),
+          lines: 1,
+          traces: count,
+          overflow: 0,
+          edges: new Map([
+            ["a>b", { from: "a", to: "b", count, medianMs: gapMs, p90Ms: 2 * gapMs }],
+          ]),
+        };
+        return { ...new SummaryBuilder().line("a", "x").line("b", "y").build(), paths };
+      };
+      const found = detectLogs(busy(2_000), busy(5)).findings;
+      expect(found.find(({ kind }) => kind === "edge_delay")).toMatchObject({ anomalous: true });
+    },
+  );
 });
 
 describe("thresholds and missing baselines", () => {

@@ -9,6 +9,14 @@ import { SEED, series, steady, WINDOW } from "./detect-fixtures.ts";
 const detect = (all: Series[]) => detectMetrics(all, WINDOW, {});
 
 describe("detectMetrics", () => {
+  test("one sample out of five is an accident, two are not; a count may come at once", () => {
+    const alarms = (metric: string, now: number[], level = 10) =>
+      isAnomalous(detect([series("pay", metric, steady(level), now)]).findings);
+    expect(alarms("cpu", [10, 95, 10, 10, 10])).toBe(false);
+    expect(alarms("cpu", [10, 95, 96, 10, 10])).toBe(true);
+    expect(alarms("hikari_timeout", [0, 0, 40, 0, 0], 0)).toBe(true);
+  });
+
   test("a CPU at its limit is found, with value, normal and direction", () => {
     const { findings } = detect([series("pay", "cpu", steady(5), [60, 99, 98])]);
     expect(findings[0]).toMatchObject({

@@ -138,8 +138,9 @@ describe("availability", () => {
     expect(detect([available(dead, [0, 0, 0]), requests(5, 3)]).findings).toEqual([]);
   });
 
-  test("without requests is not judged, and rates are turned into counts", () => {
-    expect(detect([available(flat, [90, 90, 90])]).findings).toEqual([]);
+  test("without requests is a level like any other, and rates are turned into counts", () => {
+    expect(detect([available(flat, [99.9, 99.9, 99.9])]).findings).toEqual([]);
+    expect(isAnomalous(detect([available(flat, [10, 10, 10])]).findings)).toBe(true);
     const rate = series("search", "http_requests_rate", Array(500).fill(2), [2, 2, 2], "req/s");
     expect(isAnomalous(detect([available(flat, [90, 90, 90]), rate]).findings)).toBe(true);
   });

@@ -298,6 +298,15 @@ describe("rankCauses", () => {
 describe("knownCalls", () => {
   const call = (caller: string, callee: string, count: number) => ({ caller, callee, count });
 
+  test("requests that metrics count do not make the calls that traces show rare", () => {
+    const calls = knownCalls({
+      guessed: [call("gateway", "pay", 900), call("gateway", "cart", 500)],
+      spoken: [],
+      certain: [call("gateway", "orders", 100_000)],
+    });
+    expect(calls.map(({ callee }) => callee).sort()).toEqual(["cart", "orders", "pay"]);
+  });
+
   test("what metrics and configuration say holds, however rare, and turns round what lines suggest", () => {
     const calls = knownCalls({
       guessed: [call("back", "front", 50), call("front", "cache", 3)],

@@ -7,6 +7,7 @@ import {
   fitReport,
   mergeSummaries,
   reportOfLogs,
+  resolveTemplates,
   SourceReport,
 } from "../../streams/mod.ts";
 import { summaryOf } from "./report-fixtures.ts";
@@ -124,5 +125,52 @@ describe("mergeSummaries", () => {
     expect(mergeSummaries([])).toBeUndefined();
     mergeSummaries([one, one]);
     expect(one).toEqual(before);
+  });
+});
+
+describe("resolveTemplates", () => {
+  const statement = (name: string) => ({
+    service: "s",
+    statement: name,
+    error: false,
+    traces: 200,
+    erredTraces: 0,
+  });
+
+  test("templates that were joined since are one; a trace that passed both is not two", () => {
+    const one = summaryOf({ services: 1 });
+    const sample = {
+      service: "s",
+      level: "INFO" as const,
+      firstMs: 1,
+      lastMs: 2,
+      exemplars: [],
+    };
+    const templates = new Map(
+      ["old", "other"].map((id) => [id, { ...sample, id, template: `of ${id}`, count: 200 }]),
+    );
+    const paths = {
+      statements: new Map(["old", "other"].map((id) => [`s>${id}`, statement(id)])),
+      transitions: new Map(),
+      entries: new Map(),
+      calls: new Map(),
+      edges: new Map(),
+      lines: 400,
+      traces: 200,
+      overflow: 0,
+    };
+    const joined = { id: "old", text: "of <*>" };
+    const resolved = resolveTemplates({ ...one, templates, paths }, (id) =>
+      id === "old" || id === "other" ? joined : undefined,
+    );
+    expect([...resolved.templates.values()]).toMatchObject([
+      { id: "old", template: "of <*>", count: 400 },
+    ]);
+    expect([...(resolved.paths?.statements.values() ?? [])]).toEqual([statement("old")]);
+  });
+
+  test("nothing joined is the same summary", () => {
+    const one = summaryOf({ services: 2 });
+    expect(resolveTemplates(one, () => undefined)).toBe(one);
   });
 });
