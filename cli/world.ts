@@ -79,7 +79,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         timeout: 30_000,
         step: 60_000,
         range: 120_000,
-        lookback: 1_800_000,
+        lookback: 3_600_000,
         history: 86_400_000,
         false_alarms_per_day: 1,
         service_labels: ["service", "application", "app", "job"],

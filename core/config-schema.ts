@@ -84,7 +84,7 @@ const Prometheus = z
     timeout: Duration.default(30_000),
     step: Duration.default(60_000),
     range: Duration.default(120_000),
-    lookback: Duration.default(1_800_000),
+    lookback: Duration.default(3_600_000),
     /** How far back the memory of days begins, when nothing is remembered yet. */
     history: Duration.default(86_400_000),
     /** Alarmed windows a day for every 50 services that are accepted on healthy systems. */
