@@ -1,6 +1,6 @@
 /** Runs one suite and makes its report. It knows which suites there are, and nothing of what they do. */
 import { existsSync } from "node:fs";
-import { systemClock } from "../core/mod.ts";
+import { PetrelError, systemClock } from "../core/mod.ts";
 import { loghub } from "./loghub/suite.ts";
 import { nab } from "./nab/suite.ts";
 import type { Lab } from "./nezha/lab.ts";
@@ -8,32 +8,48 @@ import { nezha } from "./nezha/suite.ts";
 import { petshop } from "./petshop/suite.ts";
 import {
   type CaseOutcome,
+  cancelled,
   type EvalOptions,
   type EvalReport,
   SUITE_NAMES,
   type Suite,
   type SuiteName,
+  type SuiteResult,
 } from "./report.ts";
 
 export interface Evaluated {
   readonly report: EvalReport;
   /** For people: each case, in the order of the data. */
   readonly outcomes: readonly CaseOutcome[];
+  /** For people: parts of the data that were left out, with the reason. */
+  readonly left: readonly string[];
 }
+
+/** What a traffic level of PetShop has, and where levels lie: `dir` itself may be one. */
+const LEVEL_SIGNS = ["noissue/metrics.csv", "{train,test}/*/target.json", "*/target.json"];
+const LEVEL_PLACES = ["", "*/", "dataset/*/", "petshop/dataset/*/"];
 
 /** Files that tell that a folder holds a suite's data, there or in a folder of the suite's name. */
 const SIGNS: Readonly<Record<SuiteName, readonly string[]>> = {
   nezha: ["faults.json", "nezha*/faults.json"],
-  petshop: ["*_traffic*/graph.csv", "dataset/*/graph.csv", "petshop/dataset/*/graph.csv"],
+  petshop: LEVEL_PLACES.flatMap((place) => LEVEL_SIGNS.map((sign) => `${place}${sign}`)),
   nab: ["labels/combined_windows.json", "nab/labels/combined_windows.json"],
-  loghub: ["*/*_2k.log_structured.csv", "loghub/*/*_2k.log_structured.csv"],
+  loghub: ["", "*/", "loghub/*/"].map((place) => `${place}*_2k.log_structured.csv`),
 };
 
 /** The suites whose data lies in `dir`. */
 export function suitesIn(dir: string): SuiteName[] {
   if (!existsSync(dir)) return [];
-  const isThere = (sign: string) => !new Bun.Glob(sign).scanSync({ cwd: dir }).next().done;
-  return SUITE_NAMES.filter((name) => SIGNS[name].some(isThere));
+  return SUITE_NAMES.filter((name) => SIGNS[name].some((sign) => hasSign(dir, sign)));
+}
+
+function hasSign(dir: string, sign: string): boolean {
+  try {
+    return !new Bun.Glob(sign).scanSync({ cwd: dir }).next().done;
+  } catch {
+    // What cannot be listed shows nothing.
+    return false;
+  }
 }
 
 /**
@@ -46,9 +62,19 @@ export async function evaluate(
   options: EvalOptions,
 ): Promise<Evaluated> {
   const startedMs = systemClock.nowMs();
-  const { outcomes, cases, metrics, byGroup } = await suiteOf(name, lab)(options);
+  const { outcomes, left, cases, metrics, byGroup } = await runSuite(name, lab, options);
   const seconds = (systemClock.nowMs() - startedMs) / 1_000;
-  return { report: { suite: name, cases, metrics, byGroup, seconds }, outcomes };
+  return { report: { suite: name, cases, metrics, byGroup, seconds }, outcomes, left };
+}
+
+async function runSuite(name: SuiteName, lab: Lab, options: EvalOptions): Promise<SuiteResult> {
+  try {
+    return await suiteOf(name, lab)(options);
+  } catch (error) {
+    // A wait that the signal ends throws the signal's reason, which may be anything.
+    if (error instanceof PetrelError || !options.signal.aborted) throw error;
+    throw cancelled(options.signal, name);
+  }
 }
 
 function suiteOf(name: SuiteName, lab: Lab): Suite {

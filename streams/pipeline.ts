@@ -14,7 +14,7 @@ import type { TemplateMiner } from "./template/miner.ts";
  * bound would be the engine's. Each time takes about 10 ms where the heap is small, once for every
  * 70,000 long lines or 140,000 usual ones.
  */
-const COLLECT_BYTES = 32e6;
+const COLLECT_BYTES = 64e6;
 
 export interface LogProgress {
   readonly rows: number;

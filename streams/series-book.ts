@@ -3,47 +3,42 @@
  * window, saved and loaded a service at a time. It decides nothing; a series it has no place for is left
  * out and counted. Windows may come again or late: a sample is learnt once.
  */
-import { gunzipSync, gzipSync } from "node:zlib";
-import { z } from "zod";
-import { limits, messageOf, PetrelError, type Window } from "../core/mod.ts";
+import { limits, type Window } from "../core/mod.ts";
 import type { Series } from "./model.ts";
 import { SeriesDetector, type SeriesReading } from "./series/detector.ts";
+import {
+  KEY_CHARS_MAX,
+  PART_SERIES_MAX,
+  packPart,
+  type Remembered,
+  SERVICE_CHARS_MAX,
+  unpackPart,
+} from "./series-book-saved.ts";
+import { Episodes } from "./series-episodes.ts";
 
-const VERSION = 1;
-const UNPACKED_BYTES_MAX = 64 * 1024 * 1024;
-
-interface Remembered {
-  readonly service: string;
-  readonly detector: SeriesDetector;
-  /** Times of the first and the last sample learnt. */
-  firstMs: number;
-  lastMs: number;
-}
+/** Samples learnt in one go: some 20 ms. */
+const CHUNK_SAMPLES = 2_000;
+/** A series unseen for so long is not stored: its instance is gone. */
+const STORED_MS = 86_400_000;
 
 export interface BookReading extends SeriesReading {
   /** How long the series has been remembered. */
   readonly rememberedMs: number;
+  /** How often a day the series is as strange as in the last hours; see {@link Episodes.usualPerDay}. */
+  readonly usualPerDay: number | undefined;
 }
 
 export interface BookReadings {
   /** The strangest reading of the window, by {@link seriesKey}; absent where none was judged. */
   readonly readings: ReadonlyMap<string, BookReading>;
-  /** Series for which there was no place. */
+  /** Series for which there was no place, and those with the key of one before them. */
   readonly left: number;
 }
 
-const Saved = z.strictObject({
-  version: z.literal(VERSION),
-  service: z.string().max(200),
-  series: z.array(
-    z.strictObject({
-      key: z.string().max(600),
-      firstMs: z.number(),
-      lastMs: z.number(),
-      state: z.unknown(),
-    }),
-  ),
-});
+/** A series' place, and what was answered for the last window. */
+interface Place extends Remembered {
+  answered?: { readonly window: Window; readonly reading: BookReading };
+}
 
 /** What tells a series apart: service, instance and metric. */
 export function seriesKey({ service, instance = "", metric }: Series): string {
@@ -53,7 +48,7 @@ export function seriesKey({ service, instance = "", metric }: Series): string {
 export class SeriesBook {
   readonly #max: number;
   /** Those untouched for longest first. */
-  readonly #series = new Map<string, Remembered>();
+  readonly #series = new Map<string, Place>();
 
   constructor(max: number = limits.SERIES_REMEMBERED_MAX) {
     this.#max = max;
@@ -70,98 +65,125 @@ export class SeriesBook {
 
   /**
    * Learns the samples up to the window's end that are new, and answers how strange those of the window
-   * are. Series beyond the bound find no place: the first ones given are kept.
+   * are; the last window again gets the same answer. Series beyond the bound find no place: the first ones
+   * given are kept.
    */
   read(series: readonly Series[], window: Window): BookReadings {
+    const reading = this.reading(series, window);
+    for (;;) {
+      const step = reading.next();
+      if (step.done) return step.value;
+    }
+  }
+
+  /** As {@link read}, with a pause after every few milliseconds of work. */
+  *reading(series: readonly Series[], window: Window): Generator<undefined, BookReadings> {
     const readings = new Map<string, BookReading>();
-    const keys = new Set(series.map(seriesKey));
+    const asked = new Set(series.map(seriesKey));
+    const seen = new Set<string>();
     let left = 0;
+    let samples = 0;
     for (const one of series) {
       const key = seriesKey(one);
-      const remembered = this.#open(key, one.service, keys);
-      if (remembered === undefined) left += 1;
-      const reading = remembered && learn(remembered, one, window);
+      const place = seen.has(key) ? undefined : this.#open(key, one.service, asked);
+      seen.add(key);
+      if (place === undefined) left += 1;
+      const reading = place && readingOf(place, one, window);
       if (reading !== undefined) readings.set(key, reading);
+      samples += one.timesMs.length;
+      if (samples < CHUNK_SAMPLES) continue;
+      samples = 0;
+      yield;
     }
     return { readings, left };
   }
 
-  /** Everything known of one service's series, compressed; undefined when nothing is. */
-  save(service: string): Uint8Array | undefined {
-    const own = [...this.#series].filter(
-      ([, one]) => one.service === service && Number.isFinite(one.lastMs),
-    );
-    if (own.length === 0) return undefined;
-    const series = own.map(([key, { firstMs, lastMs, detector }]) => ({
-      key,
-      firstMs,
-      lastMs,
-      state: detector.snapshot(),
-    }));
-    return gzipSync(JSON.stringify({ version: VERSION, service, series }));
-  }
-
-  /** Takes up what {@link save} wrote. Throws PROTOCOL_VIOLATION for anything else; then nothing is taken. */
-  load(bytes: Uint8Array): void {
-    const { service, series } = unpack(bytes);
-    const loaded = series.map(({ key, firstMs, lastMs, state }) => ({
-      key,
-      remembered: { service, firstMs, lastMs, detector: SeriesDetector.restore(state) },
-    }));
-    for (const { key, remembered } of loaded) {
-      if (this.#series.size < this.#max) this.#series.set(key, remembered);
+  /**
+   * What is known of one service's series that were seen in the day before `nowMs`: one part after the
+   * other, each below {@link PART_SERIES_MAX} series. Nothing when there are none.
+   */
+  *save(service: string, nowMs: number): Generator<Uint8Array, undefined> {
+    if (service.length > SERVICE_CHARS_MAX) return;
+    const isKept = (key: string, one: Remembered) =>
+      one.service === service && one.lastMs >= nowMs - STORED_MS && key.length <= KEY_CHARS_MAX;
+    const own = [...this.#series].filter(([key, one]) => isKept(key, one));
+    // In one order, so that a series stays in its part and a part is written once.
+    own.sort(([one], [two]) => (one < two ? -1 : 1));
+    const parts = Math.ceil(own.length / PART_SERIES_MAX);
+    for (let at = 0; at < parts; at++) {
+      const from = at * PART_SERIES_MAX;
+      yield packPart(service, parts, own.slice(from, from + PART_SERIES_MAX));
     }
   }
 
+  /**
+   * Takes up a part that {@link save} wrote of `service`, and tells how many parts there are. What is in the
+   * book stays as it is. A series of `asked` may take the place of one nobody asks for, the others only a
+   * free one. Throws PROTOCOL_VIOLATION for anything else; then nothing is taken.
+   */
+  load(service: string, bytes: Uint8Array, asked: ReadonlySet<string> = new Set()): number {
+    const { parts, series } = unpackPart(service, bytes);
+    for (const [key, remembered] of series) {
+      if (this.#series.has(key)) continue;
+      if (asked.has(key) ? this.#makeRoom(asked) : this.#series.size < this.#max) {
+        this.#series.set(key, remembered);
+      }
+    }
+    return parts;
+  }
+
   /** The series' place; a new one takes that of a series nobody asks for any more. */
-  #open(key: string, service: string, asked: ReadonlySet<string>): Remembered | undefined {
+  #open(key: string, service: string, asked: ReadonlySet<string>): Place | undefined {
     const known = this.#series.get(key);
     if (known !== undefined) {
       this.#series.delete(key);
       this.#series.set(key, known);
       return known;
     }
-    if (this.#series.size >= this.#max) {
-      const oldest = this.#series.keys().next().value;
-      if (oldest === undefined || asked.has(oldest)) return undefined;
-      this.#series.delete(oldest);
-    }
-    const remembered: Remembered = {
+    if (!this.#makeRoom(asked)) return undefined;
+    const place: Place = {
       service,
       detector: new SeriesDetector(),
+      episodes: new Episodes(),
       firstMs: Number.POSITIVE_INFINITY,
       lastMs: Number.NEGATIVE_INFINITY,
     };
-    this.#series.set(key, remembered);
-    return remembered;
+    this.#series.set(key, place);
+    return place;
+  }
+
+  #makeRoom(asked: ReadonlySet<string>): boolean {
+    if (this.#series.size < this.#max) return true;
+    const oldest = this.#series.keys().next().value;
+    if (oldest === undefined || asked.has(oldest)) return false;
+    return this.#series.delete(oldest);
   }
 }
 
-function learn(
-  remembered: Remembered,
-  { timesMs, values }: Series,
-  window: Window,
-): BookReading | undefined {
+function readingOf(place: Place, series: Series, window: Window): BookReading | undefined {
+  const { answered } = place;
+  const isSame = answered?.window.startMs === window.startMs;
+  if (isSame && answered.window.endMs === window.endMs) return answered.reading;
+  const reading = learn(place, series, window);
+  if (reading !== undefined) place.answered = { window, reading };
+  return reading;
+}
+
+function learn(place: Place, series: Series, window: Window): BookReading | undefined {
+  const { timesMs, values } = series;
   let strangest: SeriesReading | undefined;
   for (let at = 0; at < timesMs.length; at++) {
     const timeMs = timesMs[at] ?? Number.NaN;
-    if (!(timeMs > remembered.lastMs && timeMs <= window.endMs)) continue;
-    const reading = remembered.detector.update(timeMs, values[at] ?? Number.NaN);
-    remembered.lastMs = timeMs;
-    remembered.firstMs = Math.min(remembered.firstMs, timeMs);
+    if (!(timeMs > place.lastMs && timeMs >= 0 && timeMs <= window.endMs)) continue;
+    const reading = place.detector.update(timeMs, values[at] ?? Number.NaN);
+    place.lastMs = timeMs;
+    place.firstMs = Math.min(place.firstMs, timeMs);
+    if (reading.surprise !== undefined) place.episodes.learn(timeMs, reading.surprise);
     if (timeMs <= window.startMs || reading.skipped !== undefined) continue;
     if (strangest === undefined || reading.score > strangest.score) strangest = reading;
   }
-  const rememberedMs = window.startMs - remembered.firstMs;
-  return strangest && { ...strangest, rememberedMs };
-}
-
-function unpack(bytes: Uint8Array): z.infer<typeof Saved> {
-  try {
-    const text = gunzipSync(bytes, { maxOutputLength: UNPACKED_BYTES_MAX }).toString("utf8");
-    return Saved.parse(JSON.parse(text));
-  } catch (error) {
-    const words = `what was remembered of metrics: ${messageOf(error).slice(0, 300)}`;
-    throw new PetrelError("PROTOCOL_VIOLATION", words, {}, error);
-  }
+  if (strangest === undefined) return undefined;
+  const usualPerDay =
+    strangest.surprise === undefined ? undefined : place.episodes.usualPerDay(window.endMs);
+  return { ...strangest, usualPerDay, rememberedMs: window.startMs - place.firstMs };
 }

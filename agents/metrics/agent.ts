@@ -25,7 +25,7 @@ import { type InvestigateRequest, toWindow } from "../protocol.ts";
 import type { MetricQuery } from "./catalogue.ts";
 import { type DependencyQuery, readDependencies } from "./dependencies.ts";
 import { filled, type Range, readSeries } from "./read.ts";
-import { SeriesMemory } from "./series-memory.ts";
+import { type History, SeriesMemory } from "./series-memory.ts";
 
 /** One series as the metric store returned it. */
 export interface MetricSeries {
@@ -81,7 +81,8 @@ const HISTORY_STEP_MS = 600_000;
 
 export function makeMetricsAgent(options: MetricsAgentOptions): AgentDefinition {
   const { kv, log } = options;
-  const memory = new SeriesMemory(new AgentMemory({ kv, agent: "metrics", log }), log);
+  const agentMemory = new AgentMemory({ kv, agent: "metrics", log });
+  const memory = new SeriesMemory({ memory: agentMemory, clock: options.clock, log });
   return makeEvidenceAgent({
     name: "metrics",
     description:
@@ -115,8 +116,8 @@ async function look(
   }
   const reading = { ...options, queries: options.dependencies };
   const dependencies = await readDependencies(reading, window, turn.signal);
-  await warmUp(options, memory, window, turn);
-  const remembered = await memory.read(series, window);
+  const remembered = await memory.read(series, window, historyOf(options, window, turn));
+  turn.signal.throwIfAborted();
   const { falseAlarmsPerDay } = options;
   const tested = detectMetrics(series, window, options.rules, limits.FINDINGS_MAX, {
     falseAlarmsPerDay,
@@ -151,27 +152,23 @@ function rangeOf(options: MetricsAgentOptions, window: Window): Range {
 }
 
 /**
- * What was normal for days, once, when nothing is remembered: coarse, as only the time of day is learnt
- * from it. Without it the memory is warm some days later.
+ * What was normal for days, read when something asked for is not remembered: coarse, as only the time of
+ * day is learnt from it. Without it the memory is warm some days later.
  */
-async function warmUp(
+function historyOf(
   options: MetricsAgentOptions,
-  memory: SeriesMemory,
   window: Window,
   turn: Turn,
-): Promise<void> {
+): (() => Promise<History>) | undefined {
   const { historyMs, lookbackMs } = options;
-  if (historyMs === 0 || !(await memory.isCold())) return;
+  if (historyMs === 0) return undefined;
   const endMs = window.startMs - lookbackMs;
   const startMs = endMs - Math.ceil(historyMs / HISTORY_STEP_MS) * HISTORY_STEP_MS;
-  try {
+  return async () => {
     const range = { startMs, endMs, stepMs: HISTORY_STEP_MS };
     const { series } = await readSeries(options, range, window, turn);
-    await memory.read(series, { startMs: endMs, endMs });
-  } catch (error) {
-    if (turn.signal.aborted) throw error;
-    turn.log.warn("history.not_read", { error });
-  }
+    return { series, endMs };
+  };
 }
 
 function withLink<F extends { metric?: string | undefined; link?: string | undefined }>(

@@ -28,7 +28,10 @@ const TEMPLATES = "templates";
 export class WindowReader {
   readonly #options: WindowReaderOptions;
   readonly #summaries = new Map<string, LogSummary>();
-  #miner: Promise<TemplateMiner> | undefined;
+  #opening: Promise<TemplateMiner> | undefined;
+  /** The store could not be read yet: what it holds comes before what is learnt meanwhile. */
+  #isOwed = true;
+  #reading = 0;
 
   constructor(options: WindowReaderOptions) {
     this.#options = options;
@@ -51,7 +54,13 @@ export class WindowReader {
     };
     const nowMs = () => this.#options.clock.nowMs();
     const miner = await this.#opened();
-    const summary = await summariseLogs(source, { window, miner, signal, onProgress, nowMs });
+    this.#reading += 1;
+    let summary: LogSummary;
+    try {
+      summary = await summariseLogs(source, { window, miner, signal, onProgress, nowMs });
+    } finally {
+      this.#reading -= 1;
+    }
     turn.progress(`${summary.rows} lines`, {
       part,
       rows: summary.rows,
@@ -69,26 +78,44 @@ export class WindowReader {
     return resolveTemplates(summary, (id) => miner.resolve(id));
   }
 
-  /** Stores what the miner learnt. */
+  /** Stores what the miner learnt; called at the end of a turn, when no id of it is asked for any more. */
   async keep(): Promise<void> {
     const miner = await this.#opened();
+    if (this.#isOwed) await this.#adopt();
+    // What was just taken up is stored as it is.
+    if (this.#isOwed || miner !== (await this.#opened())) return;
     await this.#options.memory.save(TEMPLATES, miner.snapshot());
   }
 
   #opened(): Promise<TemplateMiner> {
-    this.#miner ??= this.#open();
-    return this.#miner;
+    this.#opening ??= this.#restored().then((miner) => miner ?? new TemplateMiner());
+    return this.#opening;
   }
 
-  async #open(): Promise<TemplateMiner> {
+  /** Takes up what is stored, now that it can be read. Ids must not change under a window that is read. */
+  async #adopt(): Promise<void> {
+    if (this.#reading > 0) return;
+    const miner = await this.#restored();
+    if (miner === undefined) return;
+    if (this.#reading > 0) {
+      this.#isOwed = true;
+      return;
+    }
+    this.#opening = Promise.resolve(miner);
+    this.#summaries.clear();
+  }
+
+  /** The miner that is stored; undefined when there is none, it is damaged, or the store is away. */
+  async #restored(): Promise<TemplateMiner | undefined> {
     const { memory, log } = this.#options;
-    const stored = await memory.load(TEMPLATES);
-    if (stored === undefined) return new TemplateMiner();
+    const loaded = await memory.load(TEMPLATES);
+    this.#isOwed = loaded.state === "away";
+    if (loaded.state !== "stored") return undefined;
     try {
-      return TemplateMiner.restore(stored);
+      return TemplateMiner.restore(loaded.bytes);
     } catch (error) {
       log.warn("memory.damaged", { name: TEMPLATES, error });
-      return new TemplateMiner();
+      return undefined;
     }
   }
 

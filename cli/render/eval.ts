@@ -1,11 +1,13 @@
 /**
  * Shows an evaluation: progress while it runs, then ours beside what others published. In JSON mode
- * standard output has one object a suite and nothing else; progress goes to standard error.
+ * standard output has one object a suite and nothing else; progress, and what was left out of the data,
+ * go to standard error.
  */
 import { compare, type Evaluated, ORIGINS } from "../../eval/mod.ts";
 import { colour, count, oneLine } from "./text.ts";
 
 const CASES_SHOWN_MAX = 100;
+const REASON_CHARS_MAX = 500;
 
 export class EvalView {
   readonly #json: boolean;
@@ -25,18 +27,25 @@ export class EvalView {
   show(evaluated: Evaluated): void {
     if (this.#live) process.stderr.write("\r\x1b[2K");
     this.#live = false;
+    for (const line of leftLines(evaluated)) process.stderr.write(`${line}\n`);
     const text = this.#json ? `${JSON.stringify(evaluated.report)}\n` : page(evaluated);
     process.stdout.write(text);
   }
 }
 
-function page({ report, outcomes }: Evaluated): string {
+function leftLines({ left }: Evaluated): string[] {
+  return left.map((reason) => `left out: ${oneLine(reason, REASON_CHARS_MAX)}`);
+}
+
+function page(evaluated: Evaluated): string {
+  const { report, outcomes } = evaluated;
   const { data, licence, paper } = ORIGINS[report.suite];
   const width = Math.max(0, ...outcomes.map(({ name }) => oneLine(name, 60).length)) + 1;
   const lines = [
     `${colour("bold", report.suite)} · ${count(report.cases)} cases · ${report.seconds.toFixed(1)} s`,
     colour("grey", `  data: ${data} (${licence}); ${paper}`),
     ...outcomes.slice(0, CASES_SHOWN_MAX).map((one) => caseLine(one, width)),
+    ...leftLines(evaluated).map((line) => colour("grey", `  ${line}`)),
     "",
     row(["", "ours", "published"]),
   ];

@@ -31,23 +31,28 @@ export function parseStructured(file: string, text: string): LabelledLine[] {
   const content = columnOf(file, head, CONTENT);
   const event = columnOf(file, head, EVENT);
   const lines: LabelledLine[] = [];
+  // Blank lines end many files; before another row, one is a row that lost its fields.
+  let blank: CsvRow | undefined;
   for (let row = rows.next(); row !== undefined; row = rows.next()) {
     const { fields, line } = row;
-    if (fields.length !== head.fields.length) {
-      const column = Math.min(fields.length, head.fields.length) + 1;
-      throw broken(
-        file,
-        line,
-        column,
-        `${head.fields.length} columns were expected, not ${fields.length}`,
-      );
+    if (fields.length === 1 && fields[0]?.trim() === "") {
+      blank ??= row;
+      continue;
     }
+    if (blank !== undefined) throw wrongWidth(file, head, blank);
+    if (fields.length !== head.fields.length) throw wrongWidth(file, head, row);
     const name = fields[event] ?? "";
     if (name === "") throw broken(file, line, event + 1, `${EVENT} is empty`);
     lines.push({ content: fields[content] ?? "", event: name });
   }
   if (lines.length === 0) throw broken(file, 2, 1, "no line follows the names of the columns");
   return lines;
+}
+
+function wrongWidth(file: string, { fields: expected }: CsvRow, { fields, line }: CsvRow) {
+  const column = Math.min(fields.length, expected.length) + 1;
+  const why = `${expected.length} columns were expected, not ${fields.length}`;
+  return broken(file, line, column, why);
 }
 
 function columnOf(file: string, head: CsvRow, name: string): number {

@@ -1,14 +1,21 @@
 /**
  * Loghub: the miner on the labelled sets of 2,000 lines, as many as are there. It is given what a line
  * says and nothing else: no header, no component, no name of the set, one configuration. Each set has a
- * miner of its own, as each service has its own templates.
+ * miner of its own, as each service has its own templates. A set that cannot be read is left out, and said.
  */
-import { existsSync, readdirSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { messageOf, PetrelError } from "../../core/mod.ts";
 import { TemplateMiner } from "../../streams/mod.ts";
-import type { CaseOutcome, EvalOptions, Figures, Suite, SuiteResult } from "../report.ts";
+import {
+  type CaseOutcome,
+  checkSignal,
+  type Figures,
+  LeftOut,
+  readPart,
+  type Suite,
+  type SuiteResult,
+} from "../report.ts";
 import { type LabelledLine, parseStructured } from "./csv.ts";
 import { compareGroups, type Grouping } from "./grouping.ts";
 
@@ -26,22 +33,26 @@ interface SetFile {
   readonly file: string;
 }
 
+interface SetResult {
+  readonly name: string;
+  readonly lines: number;
+  readonly last: Grouping;
+  readonly first: Grouping;
+}
+
 /**
  * Metrics: `grouping_accuracy` and `fga`, means over the sets; `online_accuracy` is the grouping accuracy
- * of the ids lines were given when they came, before what came later joined templates. Throws USAGE for
- * data that is missing or malformed, CANCELLED when the signal fires.
+ * of the ids lines were given when they came, before what came later joined templates. Throws USAGE with
+ * the first reason when no set can be read, CANCELLED when the signal fires.
  */
 export const loghub: Suite = async (options) => {
-  const sets = setsIn(options.dir);
-  const results: {
-    readonly name: string;
-    readonly lines: number;
-    readonly last: Grouping;
-    readonly first: Grouping;
-  }[] = [];
-  for (const { name, file } of sets) {
-    checkSignal(options);
-    const lines = parseStructured(file, await textOf(file));
+  const left = new LeftOut();
+  const sets = setsIn(options.dir, left);
+  const results: SetResult[] = [];
+  for (const [at, { name, file }] of sets.entries()) {
+    checkSignal(options.signal, "loghub");
+    const lines = await left.unless(async () => parseStructured(file, await readPart(file)));
+    if (lines === undefined) continue;
     const { first, last } = mine(lines);
     const truth = lines.map(({ event }) => event);
     results.push({
@@ -50,14 +61,13 @@ export const loghub: Suite = async (options) => {
       last: compareGroups(last, truth),
       first: compareGroups(first, truth),
     });
-    options.onProgress?.(results.length, sets.length, name);
+    options.onProgress?.(at + 1, sets.length, name);
   }
-  return resultOf(results);
+  if (results.length === 0) throw left.nothing(`--data ${options.dir}: no set to evaluate there`);
+  return resultOf(results, left.reasons());
 };
 
-function resultOf(
-  results: readonly { name: string; lines: number; last: Grouping; first: Grouping }[],
-): SuiteResult {
+function resultOf(results: readonly SetResult[], left: readonly string[]): SuiteResult {
   const byGroup: Record<string, Figures> = {};
   const outcomes: CaseOutcome[] = [];
   for (const { name, lines, last, first } of results) {
@@ -85,6 +95,7 @@ function resultOf(
     },
     byGroup,
     outcomes,
+    left,
   };
 }
 
@@ -99,45 +110,51 @@ function mine(lines: readonly LabelledLine[]): { first: string[]; last: string[]
   return { first, last: first.map((id) => miner.resolve(id)?.id ?? id) };
 }
 
-/** The sets below `dir`, by name. */
-function setsIn(dir: string): SetFile[] {
+/** The sets in `dir`, by name: `dir` itself may be one. Throws USAGE when there is no sign of any. */
+function setsIn(dir: string, left: LeftOut): SetFile[] {
   for (const inside of INSIDE) {
     const root = resolve(dir, inside);
-    const sets = foldersIn(root)
-      .map((name) => ({ name, file: join(root, name, `${name}${SUFFIX}`) }))
-      .filter(({ file }) => existsSync(file));
-    if (sets.length > 0) return sets.slice(0, SETS_MAX);
+    if (!isFolder(root)) continue;
+    const names = namesIn(root, left);
+    const own = names
+      .filter((name) => name.endsWith(SUFFIX))
+      .map((name) => ({ name: name.slice(0, -SUFFIX.length), file: join(root, name) }));
+    const below = names
+      .filter((name) => !name.endsWith(SUFFIX) && isFolder(join(root, name)))
+      .map((name) => ({ name, file: join(root, name, `${name}${SUFFIX}`) }));
+    const isThere = ({ file }: SetFile) => existsSync(file);
+    const sets = [...own, ...below.filter(isThere)];
+    if (sets.length === 0) continue;
+    // Beside a set of its own, a folder is no set that lacks its table.
+    const bare = own.length > 0 ? [] : below.filter((set) => !isThere(set));
+    for (const { file } of bare) left.note(`${file}: missing`);
+    if (sets.length > SETS_MAX) left.note(`${root}: the sets after the ${SETS_MAX} first`);
+    return sets.slice(0, SETS_MAX);
   }
-  throw new PetrelError(
-    "USAGE",
+  throw left.nothing(
     `--data ${dir}: no Loghub data there: <Set>/<Set>${SUFFIX} was expected, or a folder loghub with it`,
   );
 }
 
-function foldersIn(root: string): string[] {
-  if (!existsSync(root)) return [];
+/** What is in a folder, by name, without what is hidden. */
+function namesIn(folder: string, left: LeftOut): string[] {
   try {
-    const entries = readdirSync(root, { withFileTypes: true });
-    return entries
-      .filter((entry) => !entry.isFile())
-      .map(({ name }) => name)
+    return readdirSync(folder)
+      .filter((name) => !name.startsWith("."))
       .sort();
   } catch (error) {
-    throw new PetrelError("USAGE", `${root}: cannot be listed: ${messageOf(error)}`, {}, error);
+    const why = `${folder}: cannot be listed: ${messageOf(error)}`;
+    left.add(new PetrelError("USAGE", why, { file: folder }, error));
+    return [];
   }
 }
 
-async function textOf(file: string): Promise<string> {
+function isFolder(path: string): boolean {
   try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    throw new PetrelError("USAGE", `${file}: cannot be read: ${messageOf(error)}`, { file }, error);
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
   }
-}
-
-function checkSignal({ signal }: EvalOptions): void {
-  if (!signal.aborted) return;
-  throw new PetrelError("CANCELLED", "evaluating loghub: cancelled", {}, signal.reason);
 }
 
 function mean(values: readonly number[]): number {

@@ -1,18 +1,19 @@
 /**
  * Reads the benchmark's folder: series, labelled windows and cost profiles. Whatever is wrong there is a
  * USAGE error that names file, row and column; a value that is missing is none, for sources have gaps.
+ * It decides nothing about what is left out.
  */
-import { existsSync } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { existsSync, statSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, PetrelError } from "../../core/mod.ts";
+import { type LeftOut, readPart } from "../report.ts";
 import type { Profile, RowWindow } from "./score.ts";
 
 const NAMES = ["", "nab"];
 const LABELS = "labels/combined_windows.json";
 const PROFILES = "config/profiles.json";
 const FILES_MAX = 10_000;
-const FILE_BYTES_MAX = 256 * 1024 * 1024;
 
 /** The benchmark's own profiles, for a folder without `config/profiles.json`. */
 export const PROFILE_NAMES = ["standard", "reward_low_FP_rate", "reward_low_FN_rate"] as const;
@@ -42,7 +43,14 @@ export interface NabSeries {
   readonly values: readonly number[];
 }
 
-export type Labels = Readonly<Record<string, readonly (readonly [number, number])[]>>;
+/** Start and end, milliseconds. */
+export type LabelledWindow = readonly [number, number];
+
+/** As read; what it says of one series is looked at when that series is. */
+export interface Labels {
+  readonly path: string;
+  readonly bySeries: Readonly<Record<string, unknown>>;
+}
 
 /** The folder itself, or `nab` inside it. Throws USAGE when neither has `data`. */
 export function folderIn(dir: string): string {
@@ -52,35 +60,55 @@ export function folderIn(dir: string): string {
 }
 
 /** The series that are there, by category and name. Throws USAGE when there is none. */
-export async function seriesIn(folder: string): Promise<SeriesFile[]> {
-  const found = await readdir(join(folder, "data"), { withFileTypes: true });
-  const categories = found.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+export async function seriesIn(folder: string, left: LeftOut): Promise<SeriesFile[]> {
   const files: SeriesFile[] = [];
-  for (const category of categories.sort()) {
-    for (const file of (await readdir(join(folder, "data", category))).sort()) {
-      if (!file.endsWith(".csv")) continue;
-      files.push({ category, file, path: join(folder, "data", category, file) });
+  for (const category of await namesIn(join(folder, "data"))) {
+    const place = join(folder, "data", category);
+    if (!isFolder(place)) continue;
+    const names = (await left.unless(() => namesIn(place))) ?? [];
+    for (const file of names.filter((name) => name.endsWith(".csv"))) {
+      files.push({ category, file, path: join(place, file) });
     }
   }
-  if (files.length === 0) throw usage(join(folder, "data"), "holds no series");
+  if (files.length === 0) throw left.nothing(`${join(folder, "data")}: holds no series.`);
   if (files.length > FILES_MAX) throw usage(join(folder, "data"), `holds over ${FILES_MAX} series`);
   return files;
 }
 
-/** Windows per series, in time order. Throws USAGE for a file that is missing or malformed. */
-export async function readLabels(folder: string): Promise<Labels> {
-  const path = join(folder, LABELS);
-  const root = await readJson(path);
-  const labels: Record<string, [number, number][]> = {};
-  for (const [name, windows] of Object.entries(root)) {
-    if (!Array.isArray(windows)) throw usage(path, `${name} has no list of windows`);
-    labels[name] = windows.map((window: unknown) => readWindow(path, name, window));
-    labels[name].sort((a, b) => a[0] - b[0]);
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    throw usage(folder, `cannot be listed: ${messageOf(error)}`);
   }
-  return labels;
 }
 
-function readWindow(path: string, name: string, window: unknown): [number, number] {
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** The labels of all series. Throws USAGE for a file that is missing or no JSON. */
+export async function readLabels(folder: string): Promise<Labels> {
+  const path = join(folder, LABELS);
+  return { path, bySeries: await readJson(path) };
+}
+
+/** Windows of one series in time order. Throws USAGE when the labels do not name it, or not well. */
+export function windowsOf({ path, bySeries }: Labels, series: SeriesFile): LabelledWindow[] {
+  const name = `${series.category}/${series.file}`;
+  if (!Object.hasOwn(bySeries, name)) throw usage(series.path, `the labels do not name ${name}`);
+  const windows = bySeries[name];
+  if (!Array.isArray(windows)) throw usage(path, `${name} has no list of windows`);
+  return windows
+    .map((window: unknown) => readWindow(path, name, window))
+    .sort((a, b) => a[0] - b[0]);
+}
+
+function readWindow(path: string, name: string, window: unknown): LabelledWindow {
   const [from, to]: unknown[] = Array.isArray(window) ? window : [];
   const start = typeof from === "string" ? parseStamp(from) : Number.NaN;
   const end = typeof to === "string" ? parseStamp(to) : Number.NaN;
@@ -115,11 +143,12 @@ export async function readProfiles(folder: string): Promise<Profiles> {
 
 /** One series. Throws USAGE naming file, row and column. */
 export async function readSeries({ path }: SeriesFile): Promise<NabSeries> {
-  const lines = (await readText(path)).split(/\r?\n/);
+  const lines = (await readPart(path)).replace(/^\uFEFF/, "").split(/\r?\n/);
   while (lines.at(-1)?.trim() === "") lines.pop();
   const header = (lines[0] ?? "").split(",").map((name) => name.trim());
   const [timeAt, valueAt] = [header.indexOf("timestamp"), header.indexOf("value")];
   if (timeAt < 0 || valueAt < 0) throw usage(path, "row 1 does not name timestamp and value");
+  if (lines.length < 2) throw usage(path, "row 2 is missing: the series has no value");
   const series = { stamps: [], texts: [], timesMs: [], values: [] } satisfies NabSeries as {
     stamps: string[];
     texts: string[];
@@ -155,25 +184,19 @@ function isValue(text: string): boolean {
   return !Number.isNaN(Number(text)) || /^(nan|null|none|na|[+-]?inf(inity)?)$/i.test(text);
 }
 
-const STAMP = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?$/;
+const STAMP = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?$/;
 
-/** `2014-04-01 00:05:00`, with or without seconds, in milliseconds; NaN for anything else. */
+/**
+ * `2014-04-01 00:05:00`, with or without seconds, `T` and zone, in milliseconds; UTC without a zone. NaN
+ * for anything else.
+ */
 function parseStamp(text: string): number {
-  return STAMP.test(text) ? Date.parse(`${text.replace(" ", "T")}Z`) : Number.NaN;
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    const { size } = await stat(path);
-    if (size <= FILE_BYTES_MAX) return await readFile(path, "utf8");
-  } catch (error) {
-    throw usage(path, `cannot be read: ${messageOf(error)}`);
-  }
-  throw usage(path, `is larger than ${FILE_BYTES_MAX} bytes`);
+  const [, day, clock, zone = "Z"] = STAMP.exec(text) ?? [];
+  return day === undefined ? Number.NaN : Date.parse(`${day}T${clock}${zone}`);
 }
 
 async function readJson(path: string): Promise<Readonly<Record<string, unknown>>> {
-  const text = await readText(path);
+  const text = await readPart(path);
   try {
     const root: unknown = JSON.parse(text);
     return objectIn(root);

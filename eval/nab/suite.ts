@@ -4,15 +4,24 @@
  * name, nor its range, nor its length.
  *
  * As in the benchmark, the threshold is one for all series, found by a sweep per profile; a category's
- * figures are at that threshold.
+ * figures are at that threshold. A series that cannot be read, or has no labels, is left out, and said.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PetrelError } from "../../core/mod.ts";
+import { messageOf, PetrelError } from "../../core/mod.ts";
 import { SeriesDetector } from "../../streams/mod.ts";
-import type { CaseOutcome, EvalOptions, Figures, Suite } from "../report.ts";
+import {
+  type CaseOutcome,
+  checkSignal,
+  type EvalOptions,
+  type Figures,
+  LeftOut,
+  type Suite,
+  type SuiteResult,
+} from "../report.ts";
 import {
   folderIn,
+  type LabelledWindow,
   type NabSeries,
   PROFILE_NAMES,
   type ProfileName,
@@ -23,6 +32,7 @@ import {
   rowsOf,
   type SeriesFile,
   seriesIn,
+  windowsOf,
 } from "./files.ts";
 import { bestThreshold, probationRows, rank, type ScoredSeries, scoreAt } from "./score.ts";
 
@@ -41,36 +51,39 @@ interface Scored extends ScoredSeries {
 /**
  * Metrics: `standard`, `reward_low_FP_rate` and `reward_low_FN_rate`, 0 to 100; the same per category, where
  * one without any window has 100 less what its false alarms cost. `false_alarms_per_day` is per series at
- * our default threshold. Writes scores to `scoresDir` when asked to. Throws USAGE for data it cannot read,
- * CANCELLED when the signal fires.
+ * our default threshold. Writes scores to `scoresDir`, which it makes, when asked to. Throws USAGE when no
+ * series, the labels or the profiles cannot be read, or scores cannot be written; CANCELLED when the
+ * signal fires.
  */
 export const nab: Suite = async (options) => {
+  const left = new LeftOut();
   const folder = folderIn(options.dir);
-  const files = await seriesIn(folder);
+  const files = await seriesIn(folder, left);
   const labels = await readLabels(folder);
   const profiles = await readProfiles(folder);
+  // Before the work: nobody waits for minutes to hear that scores cannot be written.
+  if (options.scoresDir !== undefined) await makeFolder(options.scoresDir);
   const set: Scored[] = [];
-  for (const file of files) {
-    if (options.signal.aborted) throw new PetrelError("CANCELLED", "nab: cancelled");
-    const name = `${file.category}/${file.file}`;
-    const windows = labels[name];
-    if (windows === undefined) {
-      throw new PetrelError("USAGE", `${file.path}: the labels do not name ${name}.`, {
-        path: file.path,
-      });
-    }
-    const series = await readSeries(file);
-    set.push(evaluate(file, series, windows));
-    await writeScores(options, file, series, set.at(-1)?.scores ?? new Float64Array());
-    options.onProgress?.(set.length, files.length, name);
+  for (const [at, file] of files.entries()) {
+    checkSignal(options.signal, "nab");
+    const read = await left.unless(async () => ({
+      windows: windowsOf(labels, file),
+      series: await readSeries(file),
+    }));
+    if (read === undefined) continue;
+    const scored = evaluate(file, read.series, read.windows);
+    set.push(scored);
+    await writeScores(options, file, read.series, scored.scores);
+    options.onProgress?.(at + 1, files.length, scored.name);
   }
-  return resultOf(set, profiles);
+  if (set.length === 0) throw left.nothing(`${folder}: no series to evaluate`);
+  return resultOf(set, profiles, left.reasons());
 };
 
 function evaluate(
   { category, file }: SeriesFile,
   { timesMs, values }: NabSeries,
-  labelled: readonly (readonly [number, number])[],
+  labelled: readonly LabelledWindow[],
 ): Scored {
   const detector = new SeriesDetector();
   const scores = Float64Array.from(
@@ -93,7 +106,11 @@ function evaluate(
   return { name: `${category}/${file}`, category, scores, windows, falseAlarms, days };
 }
 
-function resultOf(set: readonly Scored[], profiles: Profiles): Awaited<ReturnType<Suite>> {
+function resultOf(
+  set: readonly Scored[],
+  profiles: Profiles,
+  left: readonly string[],
+): SuiteResult {
   const ranking = rank(set);
   const thresholds = new Map<ProfileName, number>(
     PROFILE_NAMES.map((name) => [name, bestThreshold(ranking, profiles[name])]),
@@ -128,6 +145,7 @@ function resultOf(set: readonly Scored[], profiles: Profiles): Awaited<ReturnTyp
     metrics: figuresOf(set),
     byGroup: Object.fromEntries([...categories].map(([name, part]) => [name, figuresOf(part)])),
     outcomes,
+    left,
   };
 }
 
@@ -139,9 +157,21 @@ async function writeScores(
 ): Promise<void> {
   if (scoresDir === undefined) return;
   const rows = stamps.map((stamp, row) => `${stamp},${texts[row]},${scores[row]}`);
-  await mkdir(join(scoresDir, category), { recursive: true });
-  await writeFile(
-    join(scoresDir, category, file),
-    `${["timestamp,value,anomaly_score", ...rows].join("\n")}\n`,
-  );
+  const text = `${["timestamp,value,anomaly_score", ...rows].join("\n")}\n`;
+  const folder = join(scoresDir, category);
+  await makeFolder(folder);
+  await written(join(folder, file), (path) => writeFile(path, text));
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  await written(folder, (path) => mkdir(path, { recursive: true }));
+}
+
+async function written(path: string, write: (path: string) => Promise<unknown>): Promise<void> {
+  try {
+    await write(path);
+  } catch (error) {
+    const why = `--scores: ${path}: cannot be written: ${messageOf(error)}`;
+    throw new PetrelError("USAGE", why, { path }, error);
+  }
 }

@@ -94,6 +94,7 @@ function numberIn(file: string, { cells, line }: CsvRow, at: number): number {
 export function parseGraph(file: string, text: string): Dependency[] {
   const [head, ...rows] = rowsOf(file, text);
   const names = head?.cells ?? [];
+  if (names.length < 2) throw broken(file, 1, 2, "the names of the nodes were expected");
   return rows.flatMap((row) => {
     if (row.cells.length !== names.length) {
       throw broken(file, row.line, 1, `${names.length} cells were expected`);

@@ -16,8 +16,9 @@
  *   whatever its evidence; as no target is told, the figure is the same for both metrics.
  * - `false_alarms_per_day_per_50_services`: those of these windows with a cause, one window beginning
  *   every five minutes; an event that three windows see counts three times.
+ *
+ * A level, an issue or a table of normal data that cannot be read is left out, and said.
  */
-import { readFileSync } from "node:fs";
 import { PetrelError, type Window, windowToJson } from "../../core/mod.ts";
 import {
   type Cause,
@@ -27,7 +28,15 @@ import {
   reportOfMetrics,
   type Series,
 } from "../../streams/mod.ts";
-import type { CaseOutcome, EvalOptions, Figures, Suite } from "../report.ts";
+import {
+  type CaseOutcome,
+  checkSignal,
+  type EvalOptions,
+  type Figures,
+  LeftOut,
+  readPart,
+  type Suite,
+} from "../report.ts";
 import { parseGraph, parseMetrics, type Table } from "./csv.ts";
 import { type IssueFolder, type Level, levelsIn } from "./layout.ts";
 import { movedBefore, seriesOf, stepOf, windowFrom } from "./series.ts";
@@ -39,15 +48,19 @@ const PAST_SAMPLES_MIN = 10;
 const SERVICES_UNIT = 50;
 const DAY_MS = 24 * 3_600_000;
 
+/** Throws USAGE with the first reason when nothing can be evaluated, CANCELLED when the signal fires. */
 export const petshop: Suite = async (options) => {
-  const levels = levelsIn(options.dir);
+  const left = new LeftOut();
+  const levels = levelsIn(options.dir, left);
   const total = levels.reduce((sum, level) => sum + level.issues.length + 1, 0);
   let done = 0;
   const read: LevelResult[] = [];
   for (const level of levels) {
     const onDone = (what: string) => options.onProgress?.(++done, total, what);
-    read.push(await evaluateLevel(level, options.signal, onDone));
+    const result = await evaluateLevel(level, { signal: options.signal, left, onDone });
+    if (result !== undefined) read.push(result);
   }
+  if (read.length === 0) throw left.nothing(`--data ${options.dir}: nothing to evaluate there`);
   const issues = read.flatMap((level) => level.issues);
   const normal = read.flatMap((level) => level.normal ?? []);
   const groups = read.map(({ name, issues: own, normal: windows }): [string, Figures] => [
@@ -65,6 +78,7 @@ export const petshop: Suite = async (options) => {
       ),
     },
     outcomes: issues.map(outcomeOf),
+    left: left.reasons(),
   };
 };
 
@@ -88,31 +102,55 @@ interface NormalResult {
   readonly services: number;
 }
 
+interface Run {
+  readonly signal: EvalOptions["signal"];
+  readonly left: LeftOut;
+  readonly onDone: (what: string) => void;
+}
+
+/** Undefined when nothing of the level can be evaluated. */
 async function evaluateLevel(
   level: Level,
-  signal: EvalOptions["signal"],
-  onDone: (what: string) => void,
-): Promise<LevelResult> {
-  const calls = parseGraph(level.graphFile, readText(level.graphFile));
-  const normal = level.normalFiles.map((file) => parseMetrics(file, readText(file)));
+  { signal, left, onDone }: Run,
+): Promise<LevelResult | undefined> {
+  checkSignal(signal, "petshop");
+  const { graphFile } = level;
+  const calls = await left.unless(async () => parseGraph(graphFile, await readPart(graphFile)));
+  if (calls === undefined) return undefined;
+  const normal: Table[] = [];
+  for (const file of level.normalFiles) {
+    const table = await left.unless(async () => parseMetrics(file, await readPart(file)));
+    if (table !== undefined) normal.push(table);
+  }
   const issues: IssueResult[] = [];
   for (const folder of level.issues) {
-    signal.throwIfAborted();
-    issues.push(evaluateIssue(folder, normal, calls));
+    checkSignal(signal, "petshop");
+    const issue = await left.unless(() => readIssue(folder, normal));
+    if (issue !== undefined) {
+      const { target, series, window } = issue;
+      issues.push({ name: folder.name, target, causes: causesOf(series, window, calls) });
+    }
     onDone(folder.name);
   }
   const windows = await evaluateNormal(normal, calls, signal);
   onDone(`${level.name}/noissue`);
+  if (windows === undefined && normal.length > 0) {
+    left.note(`${normal[0]?.file}: too few samples for windows of normal data`);
+  }
+  if (issues.length === 0 && windows === undefined) return undefined;
   return { name: level.name, issues, ...(windows === undefined ? {} : { normal: windows }) };
 }
 
-function evaluateIssue(
-  folder: IssueFolder,
-  normal: readonly Table[],
-  calls: readonly Dependency[],
-): IssueResult {
-  const target = parseTarget(folder.targetFile, readText(folder.targetFile));
-  const own = parseMetrics(folder.metricsFile, readText(folder.metricsFile));
+interface ReadIssue {
+  readonly target: Target;
+  readonly series: readonly Series[];
+  readonly window: Window;
+}
+
+/** An issue with its past. Throws USAGE for what cannot be read, and for too short a past. */
+async function readIssue(folder: IssueFolder, normal: readonly Table[]): Promise<ReadIssue> {
+  const target = parseTarget(folder.targetFile, await readPart(folder.targetFile));
+  const own = parseMetrics(folder.metricsFile, await readPart(folder.metricsFile));
   const stepMs = stepOf(own.timesMs);
   const window = windowFrom(own.timesMs, target.timeMs, { stepMs, samples: WINDOW_SAMPLES });
   if (window === undefined) {
@@ -125,10 +163,10 @@ function evaluateIssue(
   if (before.length < PAST_SAMPLES_MIN) {
     throw new PetrelError(
       "USAGE",
-      `${folder.name}: no normal data: neither noissue/metrics.csv nor ${PAST_SAMPLES_MIN} samples of its own before the issue`,
+      `${folder.metricsFile}: no normal data: neither noissue/metrics.csv nor ${PAST_SAMPLES_MIN} samples of its own before the issue`,
     );
   }
-  return { name: folder.name, target, causes: causesOf(series, window, calls) };
+  return { target, series, window };
 }
 
 /** The way of production: a report of the metrics, and the ranking over it. */
@@ -163,7 +201,7 @@ async function evaluateNormal(
     const from = Math.max(PAST_SAMPLES_MIN, Math.floor(table.timesMs.length / 2));
     sum.services = Math.max(sum.services, new Set(series.map((one) => one.service)).size);
     for (const startMs of table.timesMs.slice(from, 1 - WINDOW_SAMPLES)) {
-      signal.throwIfAborted();
+      checkSignal(signal, "petshop");
       const window = { startMs, endMs: startMs + WINDOW_SAMPLES * stepMs };
       sum.windows += 1;
       sum.days += stepMs / DAY_MS;
@@ -220,8 +258,4 @@ function outcomeOf(issue: IssueResult): CaseOutcome {
     expected: issue.target.rootCause,
     answered: first ? `${first.service} · ${first.mechanism}${place}` : "nothing",
   };
-}
-
-function readText(file: string): string {
-  return readFileSync(file, "utf8");
 }

@@ -14,7 +14,7 @@ import { type Draft, numbered } from "./draft.ts";
 import { split } from "./samples.ts";
 import { deviationDraft } from "./tested.ts";
 
-/** From so much trust in the time of day on, the time of day may excuse. */
+/** From so much trust in the time of day on, it is the time of day that excuses. */
 const SEASONALITY_MIN = 0.5;
 /** What a healthy series shows more often than this a day is usual. */
 const USUAL_PER_DAY = 1;
@@ -34,16 +34,16 @@ export interface MemoryOptions {
 }
 
 /**
- * The findings, of which those that are usual at this time of day alarm nobody, and with them the series
+ * The findings, of which those that are usual, at this time of day or at any, alarm nobody, and with them the series
  * that no test of the window noticed and the memory has never seen so. Heaviest first, `metrics-1`, …
  */
 export function judgeByMemory(
   findings: readonly Finding[],
   options: MemoryOptions,
 ): { findings: Finding[]; notes: string[] } {
-  const readings = strangest(options);
+  const known = excuses(options);
   const noticed = new Set(findings.map(nameOf));
-  const kept = findings.map((finding) => excused(finding, readings.get(nameOf(finding))));
+  const kept = findings.map((finding) => excused(finding, known.get(nameOf(finding))));
   const drafts = [...kept, ...unseen(options, noticed)];
   const { left } = options.remembered;
   const notes = left > 0 ? [`${left} series are more than are remembered for days.`] : [];
@@ -53,27 +53,50 @@ export function judgeByMemory(
 const nameOf = ({ service, metric = "" }: { service: string; metric?: string | undefined }) =>
   `${service}\n${metric}`;
 
-/** Per service and metric the reading of the strangest instance; only of instances that all have one. */
-function strangest({ series, remembered }: MemoryOptions): Map<string, BookReading> {
-  const found = new Map<string, BookReading>();
-  const blind = new Set<string>();
+/** Each series with its reading; of two with one key, the memory knows only the first. */
+function* withReadings({ series, remembered }: MemoryOptions) {
+  const seen = new Set<string>();
   for (const one of series) {
-    const [name, reading] = [nameOf(one), remembered.readings.get(seriesKey(one))];
-    if (reading === undefined) blind.add(name);
-    else if (reading.score >= (found.get(name)?.score ?? 0)) found.set(name, reading);
+    const key = seriesKey(one);
+    yield [one, seen.has(key) ? undefined : remembered.readings.get(key)] as const;
+    seen.add(key);
   }
-  for (const name of blind) found.delete(name);
+}
+
+/** What the memory says of one metric of one service: of all its instances, the least excuse. */
+interface Excuse {
+  readonly usualPerDay: number;
+  readonly seasonality: number;
+}
+
+const NO_EXCUSE: Excuse = { usualPerDay: 0, seasonality: 0 };
+
+/** By service and metric. An instance that nothing is known of may be the one that deviates. */
+function excuses(options: MemoryOptions): Map<string, Excuse> {
+  const found = new Map<string, Excuse>();
+  for (const [one, reading] of withReadings(options)) {
+    const { usualPerDay, seasonality } = excuseOf(reading);
+    const least = found.get(nameOf(one)) ?? { usualPerDay, seasonality };
+    found.set(nameOf(one), {
+      usualPerDay: Math.min(least.usualPerDay, usualPerDay),
+      seasonality: Math.min(least.seasonality, seasonality),
+    });
+  }
   return found;
 }
 
-function excused(finding: Finding, reading: BookReading | undefined): Draft {
+function excuseOf(reading: BookReading | undefined): Excuse {
+  if (reading === undefined || reading.rememberedMs < REMEMBERED_MIN_MS) return NO_EXCUSE;
+  return { usualPerDay: reading.usualPerDay ?? 0, seasonality: reading.seasonality };
+}
+
+function excused(finding: Finding, { usualPerDay, seasonality }: Excuse = NO_EXCUSE): Draft {
   const { id: _id, ...draft } = finding;
-  if (finding.kind !== "metric_deviation" || reading === undefined) return draft;
-  const { seasonality, falseAlarmsPerDay } = reading;
-  if (seasonality < SEASONALITY_MIN || falseAlarmsPerDay < USUAL_PER_DAY) return draft;
+  if (finding.kind !== "metric_deviation" || usualPerDay <= USUAL_PER_DAY) return draft;
+  const when = seasonality >= SEASONALITY_MIN ? "at this time of day" : "for this series";
   return {
     ...draft,
-    summary: `${draft.summary} Usual at this time of day.`,
+    summary: `${draft.summary} Usual ${when}.`,
     score: USUAL_SHARE * draft.score,
     anomalous: false,
   };
@@ -84,11 +107,10 @@ function excused(finding: Finding, reading: BookReading | undefined): Draft {
  * it alarms among all that were tested. Anything less is what many series show in many windows.
  */
 function unseen(options: MemoryOptions, noticed: ReadonlySet<string>): Draft[] {
-  const { series, window, remembered, falseAlarmsPerDay } = options;
+  const { window, remembered, falseAlarmsPerDay } = options;
   const alarm = alarmP(window, Math.max(1, remembered.readings.size), falseAlarmsPerDay);
   const best = new Map<string, Draft>();
-  for (const one of series) {
-    const reading = remembered.readings.get(seriesKey(one));
+  for (const [one, reading] of withReadings(options)) {
     if (reading === undefined || noticed.has(nameOf(one))) continue;
     if (reading.rememberedMs < REMEMBERED_MIN_MS) continue;
     const score = surprise(reading.falseAlarmsPerDay / WINDOWS_PER_DAY, alarm);

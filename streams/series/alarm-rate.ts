@@ -14,8 +14,8 @@ const PRIOR_AT = 0.5;
 const PRIOR_SLOTS = 850;
 const PRIOR_FALL = 0.33;
 
-/** A surprise below this is never a peak. */
-const PEAK_MIN = 0.05;
+/** A surprise up to this is never a peak: such distances come several times a day. */
+export const PEAK_MIN = 0.05;
 const PEAKS_MAX = 32;
 
 /** The rate at which the score is 0, and the fourth root by which it nears 1 as the rate falls. */

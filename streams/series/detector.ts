@@ -42,6 +42,11 @@ export interface SeriesReading {
   readonly score: number;
   /** Points as strange as this that a series without faults has in a day; see `thresholdFor`. */
   readonly falseAlarmsPerDay: number;
+  /**
+   * How strange the point is, whatever came shortly before it: `score` is 0 for a while after an alarm, and
+   * that says nothing of the point. Up to `PEAK_MIN` it is usual; undefined when nothing could be judged.
+   */
+  readonly surprise: number | undefined;
   /** What is strange most: the value, the mean of the last 3 or 12 slots, or the spread of the last 3. */
   readonly feature: SeriesFeature;
   /** Share of trust in the time of day, 0 to 1. */
@@ -147,10 +152,11 @@ export class SeriesDetector {
     const fits = Number.isNaN(last) || (slot >= last && slot - last < model.ring.length);
     if (!fits && !this.#isNewClock(point.timeMs, model)) return this.#skipped("clock");
     this.#clock.strays = 0;
-    const { score, feature } = model.judge(slot, point.value);
+    const { score, surprise, feature } = model.judge(slot, point.value);
     return {
       score,
       falseAlarmsPerDay: rateOfScore(score) * model.slotsPerDay,
+      surprise,
       feature: FEATURES[feature] ?? "value",
       seasonality: model.season.weight,
     };
@@ -169,6 +175,7 @@ export class SeriesDetector {
     return {
       score: 0,
       falseAlarmsPerDay: rateOfScore(0) * (this.#model?.slotsPerDay ?? 0),
+      surprise: undefined,
       feature: "value",
       seasonality: this.#model?.season.weight ?? 0,
       skipped: reason,

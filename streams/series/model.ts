@@ -29,7 +29,8 @@ const FLAT_SHARE = 0.001;
 
 export interface Judgement {
   readonly score: number;
-  readonly surprise: number;
+  /** Before the hold of the alarm rate; undefined until there are tails to measure it by. */
+  readonly surprise: number | undefined;
   /** Which feature was the strangest: index into FEATURES. */
   readonly feature: number;
 }
@@ -45,6 +46,7 @@ export class SeriesModel {
   readonly season: Seasonality;
   readonly rate: AlarmRate;
   readonly #tuning: Tuning;
+  #canJudge = false;
   readonly #changeMin: number;
 
   /** Slots with data so far, the usual spread and the noise below which nothing is a change. */
@@ -91,7 +93,18 @@ export class SeriesModel {
     raise(this.#any, this.anyMax);
     raise(this.#season, this.seasonMax);
     const { surprise, feature } = this.#surprise();
-    return { score: this.rate.score(surprise), surprise, feature };
+    const score = this.rate.score(surprise);
+    return { score, surprise: this.#isJudging() ? surprise : undefined, feature };
+  }
+
+  /** Without a tail every distance has surprise 0, which says nothing. */
+  #isJudging(): boolean {
+    if (this.#canJudge) return true;
+    const { blocksMin } = this.#tuning;
+    const isReady = ([tail]: readonly Tail[]) => (tail?.state.maxima.length ?? 0) >= blocksMin;
+    const isSeasonReady = isReady(this.seasonTails);
+    this.#canJudge = isReady(this.anyTails) && isSeasonReady;
+    return this.#canJudge || (isReady(this.anyTails) && !this.season.isKnown);
   }
 
   #surprise(): { surprise: number; feature: number } {
