@@ -29,7 +29,6 @@ import {
   type Series,
 } from "../../streams/mod.ts";
 import {
-  type CaseOutcome,
   checkSignal,
   type EvalOptions,
   type Figures,
@@ -38,6 +37,7 @@ import {
   type Suite,
 } from "../report.ts";
 import { parseGraph, parseMetrics, type Table } from "./csv.ts";
+import { figuresOf, hits, type IssueResult, type NormalResult, outcomeOf } from "./figures.ts";
 import { type IssueFolder, type Level, levelsIn } from "./layout.ts";
 import { movedBefore, seriesOf, stepOf, windowFrom } from "./series.ts";
 import { parseTarget, type Target } from "./target.ts";
@@ -45,7 +45,6 @@ import { parseTarget, type Target } from "./target.ts";
 const WINDOW_SAMPLES = 3;
 /** With less of a past nothing is normal; see the detector. */
 const PAST_SAMPLES_MIN = 10;
-const SERVICES_UNIT = 50;
 const DAY_MS = 24 * 3_600_000;
 
 /** Throws USAGE with the first reason when nothing can be evaluated, CANCELLED when the signal fires. */
@@ -86,20 +85,6 @@ interface LevelResult {
   readonly name: string;
   readonly issues: readonly IssueResult[];
   readonly normal?: NormalResult;
-}
-
-interface IssueResult {
-  readonly name: string;
-  readonly target: Target;
-  readonly causes: readonly Cause[];
-}
-
-interface NormalResult {
-  readonly windows: number;
-  /** Windows for which a cause was named. */
-  readonly alarmed: number;
-  readonly days: number;
-  readonly services: number;
 }
 
 interface Run {
@@ -213,49 +198,4 @@ async function evaluateNormal(
     }
   }
   return sum.windows === 0 ? undefined : sum;
-}
-
-const rankOf = ({ target, causes }: IssueResult) =>
-  causes.findIndex((cause) => cause.service === target.rootCause) + 1;
-
-function hits(issues: readonly IssueResult[]): Figures {
-  const within = (k: number) => share(issues, (issue) => rankOf(issue) > 0 && rankOf(issue) <= k);
-  return { top1: within(1), top3: within(3) };
-}
-
-function figuresOf(issues: readonly IssueResult[], normal: readonly NormalResult[]): Figures {
-  const figures: Record<string, number> = {};
-  for (const metric of ["latency", "availability"] as const) {
-    const own = issues.filter(({ target }) => target.metric === metric);
-    if (own.length === 0) continue;
-    const { top1, top3 } = hits(own);
-    figures[`top1_${metric}`] = top1 ?? 0;
-    figures[`top3_${metric}`] = top3 ?? 0;
-  }
-  const total = (what: keyof NormalResult) => normal.reduce((sum, one) => sum + one[what], 0);
-  if (total("windows") === 0) return figures;
-  const specificity = 1 - total("alarmed") / total("windows");
-  const serviceDays = normal.reduce((sum, { days, services }) => sum + days * services, 0);
-  return {
-    ...figures,
-    specificity_latency: specificity,
-    specificity_availability: specificity,
-    false_alarms_per_day_per_50_services: (SERVICES_UNIT * total("alarmed")) / serviceDays,
-  };
-}
-
-function share<T>(items: readonly T[], is: (item: T) => boolean): number {
-  return items.length === 0 ? 0 : items.filter(is).length / items.length;
-}
-
-function outcomeOf(issue: IssueResult): CaseOutcome {
-  const [first] = issue.causes;
-  const rank = rankOf(issue);
-  const place = rank > 1 ? `, the right one ${rank}` : "";
-  return {
-    name: `${issue.name} ${issue.target.metric}`,
-    right: rank === 1,
-    expected: issue.target.rootCause,
-    answered: first ? `${first.service} · ${first.mechanism}${place}` : "nothing",
-  };
 }

@@ -81,6 +81,60 @@ test("missing and malformed data is refused with file, line and column", async (
   await expect(cancelled).rejects.toMatchObject({ code: "CANCELLED" });
 });
 
+test("a set that is broken, cut or no file is left out, and said", async () => {
+  await using data = await folder();
+  await writeSet(data.path, "Alpha", GOOD);
+  await writeSet(data.path, "Beta", [...GOOD, "5,too few"]);
+  await mkdir(join(data.path, "Gamma", "Gamma_2k.log_structured.csv"), { recursive: true });
+  await mkdir(join(data.path, "Delta"));
+  await mkdir(join(data.path, ".git"));
+  const { cases, byGroup, left } = await loghub({ dir: data.path, signal });
+  expect([cases, Object.keys(byGroup)]).toEqual([1, ["Alpha"]]);
+  const table = (name: string) => join(data.path, name, `${name}_2k.log_structured.csv`);
+  expect(left).toEqual([
+    `${table("Delta")}: missing`,
+    `${table("Beta")}: line 6, column 3: 4 columns were expected, not 2`,
+    `${table("Gamma")}: is no file`,
+  ]);
+  const file = loghub({ dir: table("Alpha"), signal });
+  await expect(file).rejects.toMatchObject({ code: "USAGE" });
+});
+
+test("a set's own folder is data too", async () => {
+  await using data = await folder();
+  await writeSet(data.path, "Alpha", GOOD);
+  const { cases, byGroup, left } = await loghub({ dir: join(data.path, "Alpha"), signal });
+  expect([cases, Object.keys(byGroup), left]).toEqual([1, ["Alpha"], []]);
+});
+
+test("the reasons have a bound, and the last one counts the others", async () => {
+  await using data = await folder();
+  await writeSet(data.path, "Alpha", GOOD);
+  for (let at = 100; at < 160; at++) await mkdir(join(data.path, `Set${at}`));
+  const { left } = await loghub({ dir: data.path, signal });
+  expect(left).toHaveLength(50);
+  expect(left.at(-1)).toBe("and 11 more");
+});
+
+test("a signal with any reason is CANCELLED", async () => {
+  await using data = await folder();
+  await writeSet(data.path, "Alpha", GOOD);
+  for (const reason of [undefined, new Error("enough"), "enough"]) {
+    const failed = loghub({ dir: data.path, signal: AbortSignal.abort(reason) });
+    await expect(failed).rejects.toMatchObject({ code: "CANCELLED" });
+  }
+});
+
+test("blank lines at the end are ignored, and nowhere else", () => {
+  const text = "LineId,Content,EventId\n1,x,E1\n";
+  for (const end of ["", "\n", "\n\n\n", "\r\n \r\n", "  "]) {
+    expect(parseStructured("a.csv", `${text}${end}`)).toEqual([{ content: "x", event: "E1" }]);
+  }
+  expect(() => parseStructured("a.csv", `${text}\n\n2,y,E1\n`)).toThrow(
+    expect.objectContaining({ code: "USAGE", fields: { file: "a.csv", line: 3, column: 2 } }),
+  );
+});
+
 test("the place of what is wrong in a table", () => {
   const head = "LineId,Content,EventId\n";
   const cases: readonly [string, number, number][] = [

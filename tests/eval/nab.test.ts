@@ -123,6 +123,77 @@ describe("the suite", () => {
   });
 });
 
+describe("a part of the data", () => {
+  test("that is broken, or has no labels, is left out and said", async () => {
+    const cut = csvOf(SPIKE).slice(0, 900);
+    cut.push(stamp(900));
+    const files = {
+      ...FILES,
+      "real/cut.csv": cut,
+      "real/own.csv": csvOf(),
+      "real/odd.csv": csvOf(),
+      "real/empty.csv": ["timestamp,value"],
+    };
+    const more = {
+      "real/cut.csv": [],
+      "real/odd.csv": 5,
+      "real/empty.csv": [],
+      "real/dir.csv": [],
+    };
+    const dir = await makeFolder({ files, labels: { ...LABELS, ...more } });
+    await mkdir(join(dir, "data/real/dir.csv"));
+    await writeFile(join(dir, "data/notes.txt"), "x");
+    const { cases, metrics, left } = await run(dir);
+    const whole = await run(await makeFolder({ files: FILES, labels: LABELS }));
+    expect([cases, metrics]).toEqual([2, whole.metrics]);
+    expect(whole.left).toEqual([]);
+    const real = join(dir, "data/real");
+    expect(left).toEqual([
+      `${real}/cut.csv: row 901, column value: "" cannot be read.`,
+      `${real}/dir.csv: is no file`,
+      `${real}/empty.csv: row 2 is missing: the series has no value.`,
+      `${join(dir, "labels/combined_windows.json")}: real/odd.csv has no list of windows.`,
+      `${real}/own.csv: the labels do not name real/own.csv.`,
+    ]);
+  });
+
+  test("times may have a T, and a zone", async () => {
+    const whole = await run(await makeFolder({ files: FILES, labels: LABELS }));
+    const forms: ((text: string) => string)[] = [
+      (text) => `${text.replace(" ", "T")}Z`,
+      (text) => text.replace(" ", "T"),
+      (text) => `${text}Z`,
+      (text) => `${text}+00:00`,
+    ];
+    for (const form of forms) {
+      const dated = (line: string) => line.replace(/^[\d -]+[\d:]+/, form);
+      const files = { ...FILES, "real/spike.csv": csvOf(SPIKE).map(dated) };
+      const windows = LABELS["real/spike.csv"].map((pair) => pair.map((time) => form(time)));
+      const labels = { ...LABELS, "real/spike.csv": windows };
+      const { metrics, left } = await run(await makeFolder({ files, labels }));
+      expect([metrics, left]).toEqual([whole.metrics, []]);
+    }
+  });
+});
+
+describe("scores that cannot be written", () => {
+  test.each<[string, string]>([
+    ["a file", "notes"],
+    ["below a file", "notes/scores"],
+    ["a category that is a file", "taken"],
+    ["a series that is a folder", "full"],
+  ])("%s is a USAGE error that names the path", async (_what, place) => {
+    const dir = await makeFolder({ files: FILES, labels: LABELS });
+    await writeFile(join(dir, "notes"), "x");
+    await mkdir(join(dir, "taken"));
+    await writeFile(join(dir, "taken/quiet"), "x");
+    await mkdir(join(dir, "full/quiet/flat.csv"), { recursive: true });
+    const failure = await failureOf(run(dir, join(dir, place)));
+    expect(failure).toMatchObject({ code: "USAGE" });
+    expect(failure.message).toContain(`--scores: ${join(dir, place)}`);
+  });
+});
+
 describe("data that cannot be read", () => {
   test("is refused with file, row and column", async () => {
     const cases: [string, (lines: string[]) => void][] = [
@@ -156,12 +227,15 @@ describe("data that cannot be read", () => {
     expect(await failureOf(run(tmpdir()))).toMatchObject({ code: "USAGE" });
     const dir = await makeFolder({ files: { "real/notes.txt": ["x"] }, labels: LABELS });
     expect(await failureOf(run(dir))).toMatchObject({ code: "USAGE" });
+    await rm(join(dir, "data"), { recursive: true });
+    await writeFile(join(dir, "data"), "x");
+    expect(await failureOf(run(dir))).toMatchObject({ code: "USAGE" });
   });
 
   test("stops when it is told to", async () => {
     const dir = await makeFolder({ files: FILES, labels: LABELS });
-    expect(await failureOf(run(dir, undefined, AbortSignal.abort()))).toMatchObject({
-      code: "CANCELLED",
-    });
+    for (const stopped of [AbortSignal.abort(), AbortSignal.abort(new Error("enough"))]) {
+      expect(await failureOf(run(dir, undefined, stopped))).toMatchObject({ code: "CANCELLED" });
+    }
   });
 });

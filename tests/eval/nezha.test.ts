@@ -79,7 +79,7 @@ describe("what the suite counts", () => {
     expect(result.byGroup["cpu_contention"]).toMatchObject({ cases: 1, "AS@1": 100 });
     expect(result.byGroup["return"]).toMatchObject({ cases: 1, "AS@1": 0, "AS@3": 100 });
     expect(Object.keys(result.byGroup)).toContain("logs alone");
-    expect(result.byGroup["fault-free metrics"]).toEqual({
+    expect(result.byGroup["metrics after the last known fault"]).toEqual({
       windows: 1,
       alarms: 0,
       alarms_per_day: 0,
@@ -108,6 +108,8 @@ describe("any subset of the data will do", () => {
     const asked: Asked[] = [];
     const result = await nezha(labOf(asked))({ dir: await folder(left), signal });
     expect(result.cases).toBe(cases);
+    expect(result.left).toHaveLength(1);
+    expect(result.left[0]).toMatch(/faults\.json: (1 fault|2 faults) without logs$/);
     const hasMetrics = asked.some(({ sources }) => sources.includes("metrics"));
     expect(hasMetrics).toBe(!left.includes("2023-01-29/metric"));
   });
