@@ -21,11 +21,23 @@ export interface Template {
   readonly text: string;
 }
 
+export interface Counts {
+  templates: number;
+  nodes: number;
+}
+
+/** One service, with what it holds of the table. */
+export interface Service extends Counts {
+  /** By logger; none is the empty text. */
+  readonly places: Map<string, Place>;
+}
+
 /** One service and logger. */
 export interface Place {
   readonly index: number;
   readonly service: string;
   readonly logger: string | undefined;
+  readonly owner: Service;
   /** Templates in it. */
   size: number;
   /** Which columns were found variable, by count of columns. */
@@ -40,6 +52,10 @@ export interface Pattern {
   /** Columns of calls whose name varies too. */
   readonly calls: readonly number[];
 }
+/** Of one count of columns in one place. */
+export const PATTERNS_MAX = 32;
+/** Columns of one shape that are looked at; what stands behind them is as it is. */
+export const COLUMNS_MAX = 40;
 
 export interface Node {
   /** Older nodes have smaller ones. */
@@ -56,6 +72,8 @@ export interface Node {
   kinds: Uint8Array;
   /** Set when it was joined to an older node. */
   parent: Node | undefined;
+  /** The generation in which a line of its group was last seen; kept up to date in roots alone. */
+  seen: number;
   /** Its key with any of its columns open (keys.ts); undefined after a restart, until it is seen again. */
   terms: Int32Array | undefined;
 }
@@ -83,6 +101,7 @@ export function join(a: Node, b: Node): Node | undefined {
   const kept = one.index < other.index ? one : other;
   const gone = kept === one ? other : one;
   gone.parent = kept;
+  kept.seen = Math.max(kept.seen, gone.seen);
   const own = unpackColumns(kept.columns);
   const others = unpackColumns(gone.columns);
   if (own.length === others.length) {

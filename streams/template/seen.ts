@@ -1,9 +1,12 @@
 /**
  * What was seen lately and its nodes, so that a known line costs one look: messages by their characters
  * with all digits alike, shapes by their tokens. Bounded: a slot for each hash, where the newest replaces
- * the one before it. Hashes of 64 bits stand for what they are of; their start is drawn at random, so
- * that nobody can write two lines that meet.
+ * the one before it. Hashes of 64 bits stand for what they are of. Characters and tokens go in as numbers
+ * that are drawn at random in this process, by steps that are not linear, so that whoever writes
+ * lines cannot work out two that meet; by chance two of billions may. Words of one token hash (scan.ts) are
+ * one word to the whole miner, and so they are here.
  */
+import { CHARACTER_SECRETS } from "../parse/digit-memo.ts";
 import { spread } from "./characters.ts";
 import type { Node } from "./node.ts";
 import type { Shape } from "./shape.ts";
@@ -18,11 +21,6 @@ const PRIME_TWO = 0x5bd1e995;
 const ZERO = 48;
 const SMALL_X = 120;
 const LARGE_X = 88;
-
-/** Each code unit as it is hashed: digits are one. */
-const ALIKE = Uint16Array.from({ length: 0x10000 }, (_, code) =>
-  code >= ZERO && code <= ZERO + 9 ? ZERO : code,
-);
 
 class Slots {
   readonly #ones = new Int32Array(SLOTS);
@@ -39,6 +37,12 @@ class Slots {
     return this.#nodes[slot];
   }
 
+  forget(isGone: (node: Node) => boolean): void {
+    for (const [slot, node] of this.#nodes.entries()) {
+      if (node !== undefined && isGone(node)) this.#nodes[slot] = undefined;
+    }
+  }
+
   /** Notes what was not found last. */
   put(node: Node): void {
     const slot = this.#one & (SLOTS - 1);
@@ -48,7 +52,7 @@ class Slots {
   }
 }
 
-const random = () => crypto.getRandomValues(new Int32Array(2));
+const random = () => crypto.getRandomValues(new Int32Array(3));
 
 /**
  * Messages that differ only in the values of their digits have one template: no digit is kept in a
@@ -67,9 +71,10 @@ export class SeenMessages {
     let two = (this.#start[1] ?? 0) + place;
     for (let at = 0; at < length; at++) {
       const code = message.charCodeAt(at);
-      const alike = ALIKE[code] ?? 0;
-      one = Math.imul(one ^ alike, PRIME_ONE);
-      two = Math.imul(two + alike, PRIME_TWO);
+      const secret = CHARACTER_SECRETS[code] ?? 0;
+      // The first hash goes into the second one, which would be linear by itself.
+      two = Math.imul(two + (secret ^ (one >>> 15)), PRIME_TWO);
+      one = Math.imul(one ^ secret, PRIME_ONE);
       if ((code === SMALL_X || code === LARGE_X) && at > 0)
         two ^= message.charCodeAt(at - 1) === ZERO ? 1 : 0;
     }
@@ -80,6 +85,11 @@ export class SeenMessages {
   put(node: Node): void {
     if (!this.#isLong) this.#slots.put(node);
   }
+
+  /** Lets go of nodes that are gone. */
+  forget(isGone: (node: Node) => boolean): void {
+    this.#slots.forget(isGone);
+  }
 }
 
 /** Shapes: lines that differ in letters of their values too, in identifiers, names and lists. */
@@ -88,10 +98,11 @@ export class SeenShapes {
   readonly #start = random();
 
   get({ kinds, hashes, spaced, count }: Shape, place: number): Node | undefined {
+    const secret = this.#start[2] ?? 0;
     let one = (this.#start[0] ?? 0) ^ place;
     let two = (this.#start[1] ?? 0) + place;
     for (let at = 0; at < count; at++) {
-      const hash = hashes[at] ?? 0;
+      const hash = spread((hashes[at] ?? 0) ^ secret);
       const token = ((kinds[at] ?? 0) << 1) | (spaced[at] ?? 0);
       one = Math.imul(one ^ hash, PRIME_ONE) + token;
       two = Math.imul((two ^ token) + hash, PRIME_TWO);
@@ -103,5 +114,10 @@ export class SeenShapes {
   /** Notes the node of the shape that {@link get} was asked for last. */
   put(node: Node): void {
     this.#slots.put(node);
+  }
+
+  /** Lets go of nodes that are gone. */
+  forget(isGone: (node: Node) => boolean): void {
+    this.#slots.forget(isGone);
   }
 }

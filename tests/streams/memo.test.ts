@@ -1,6 +1,7 @@
 /** What the miner remembers of messages may never change what it says of them. */
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
+import { DigitMemo } from "../../streams/parse/digit-memo.ts";
 import type { Node } from "../../streams/template/node.ts";
 import { scan } from "../../streams/template/scan.ts";
 import { SeenMessages, SeenShapes } from "../../streams/template/seen.ts";
@@ -100,4 +101,39 @@ test("long messages are never held", () => {
   seen.put(node(2));
   expect(seen.get(long, 1)).toBeUndefined();
   expect(seen.get("short", 1)?.index).toBe(1);
+});
+
+/** Thue-Morse texts: of one length, and equal to every linear hash of 32 bits, whatever its start. */
+function thueMorse(length: number, [zero = "", one = ""]: readonly string[]): string {
+  const bits = Array.from({ length }, (_, at) => at.toString(2).replaceAll("0", "").length % 2);
+  return bits.map((bit) => (bit === 0 ? zero : one)).join("");
+}
+
+test("texts that meet in a linear hash are told apart", () => {
+  const [one, other] = [thueMorse(256, ["a", "b"]), thueMorse(256, ["b", "a"])];
+  const seen = new SeenMessages();
+  seen.get(one, 1);
+  seen.put(node(1));
+  expect(seen.get(other, 1)).toBeUndefined();
+  expect(seen.get(one, 1)?.index).toBe(1);
+  const memo = new DigitMemo<string>();
+  memo.of(one, (text) => text);
+  expect(memo.of(other, (text) => text)).toBe(other);
+});
+
+test("what is gone is found no more, the rest is", () => {
+  const [seen, shapes, shape] = [new SeenMessages(), new SeenShapes(), new Shape()];
+  for (const [at, text] of ["took 17 ms", "is full", "has begun"].entries()) {
+    seen.get(text, 1);
+    seen.put(node(at));
+    scan(text, shape);
+    shapes.get(shape, 1);
+    shapes.put(node(at));
+  }
+  for (const one of [seen, shapes]) one.forget(({ index }) => index === 1);
+  expect(seen.get("is full", 1)).toBeUndefined();
+  expect(seen.get("has begun", 1)?.index).toBe(2);
+  expect(shapes.get(shape, 1)?.index).toBe(2);
+  scan("is full", shape);
+  expect(shapes.get(shape, 1)).toBeUndefined();
 });

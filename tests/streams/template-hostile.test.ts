@@ -30,6 +30,9 @@ test("the table is bounded; what is known is still found when it is full", () =>
   for (let index = 0; index < 5_000; index++) {
     miner.match({ ...record(`x ${letters(index)} y`), logger: `logger.${letters(index)}` });
   }
+  // One service may hold half of it.
+  expect(miner.size).toBe(5);
+  for (let index = 0; index < 100; index++) miner.match(record("x", `service-${index}`));
   expect(miner.size).toBe(10);
   expect(miner.match(record("the first line"))).toEqual(first);
   expect(miner.match({ ...record("new"), logger: "never.seen" })).toBeUndefined();

@@ -93,7 +93,7 @@ test("any miner is the same after a restart, and its snapshot as well", () => {
   fc.assert(property, { seed, numRuns: 200 });
 });
 
-test("a snapshot is bounded: what is too much is left out, the youngest first", () => {
+test("a snapshot is bounded: what is too much is left out, the longest unseen first", () => {
   const miner = new TemplateMiner();
   const letter = fc.integer({ min: 97, max: 122 }).map((code) => String.fromCharCode(code));
   const long = fc.array(fc.array(letter, { minLength: 9, maxLength: 9 }), {
@@ -101,29 +101,56 @@ test("a snapshot is bounded: what is too much is left out, the youngest first", 
     maxLength: 45,
   });
   const first = miner.match(record("the first line of all"));
+  const early = miner.match(record("a line that does not come again"));
   fc.sample(long, { seed, numRuns: 2_500 }).forEach((all, at) => {
     const line = all.map((letters) => letters.join("")).join(" ");
+    if (at === 100) miner.nextGeneration();
     miner.match(record(line, `service-${at % 20}`));
   });
+  miner.match(record("the first line of all"));
   const snapshot = miner.snapshot();
   expect(snapshot.length).toBeLessThanOrEqual(512 * 1024);
   const after = TemplateMiner.restore(snapshot);
   expect(after.size).toBeGreaterThan(100);
   expect(after.size).toBeLessThan(miner.size);
-  expect(after.match(record("the first line of all"))).toEqual(first);
+  expect(after.resolve(first?.id ?? "")).toEqual(first);
+  expect(after.resolve(early?.id ?? "")).toBeUndefined();
+});
+
+test("names longer than a reader takes are left out, and the rest comes back", () => {
+  const miner = new TemplateMiner();
+  miner.match(record("hello", "orders", "x".repeat(3_000)));
+  const kept = miner.match(record("hello"));
+  const after = TemplateMiner.restore(miner.snapshot());
+  expect(after.size).toBe(1);
+  expect(after.resolve(kept?.id ?? "")).toEqual(kept);
 });
 
 test("what is damaged or of another version is refused, with the place", () => {
   const good = new TemplateMiner().snapshot();
   const gzip = (value: unknown) => Bun.gzipSync(JSON.stringify(value));
   const node = { key: 1, place: 0, id: "x" };
+  const place = { index: 0, service: "a", patterns: [] };
+  const saved = (places: readonly unknown[], nodes: readonly unknown[] = []) =>
+    gzip({ version: 2, places, nodes });
+  const many = <T>(count: number, one: T) => Array<T>(count).fill(one);
+  const patterned = (patterns: unknown) => saved([{ ...place, patterns }], [node]);
+  expect(TemplateMiner.restore(saved([place], [node])).size).toBe(1);
   const bad = [
     new Uint8Array(0),
     new TextEncoder().encode("no snapshot"),
     good.slice(0, -9),
-    gzip({ version: 2, places: [], nodes: [] }),
-    gzip({ version: 1, places: [], nodes: [node] }),
-    gzip({ version: 1, places: [{ service: "a", patterns: [] }], nodes: [{ ...node, root: 0 }] }),
+    gzip({ version: 1, places: [], nodes: [] }),
+    saved([], [node]),
+    saved([place], [{ ...node, root: 0 }]),
+    saved([place], [{ ...node, unseen: -1 }]),
+    saved([place], [{ ...node, kinds: many(200, 3) }]),
+    saved([place, { ...place, service: "b" }]),
+    saved([place, { ...place, index: 1 }]),
+    // Bombs: patterns without end, of one length, of many, each of many columns.
+    patterned([[1, many(80_000, [[], []])]]),
+    patterned(many(80_000, [1, []])),
+    patterned([[1, [[many(80_000, 1), []]]]]),
     gzip([]),
     new Uint8Array(600 * 1024),
     // A bomb: little to read, much to unpack.
