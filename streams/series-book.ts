@@ -184,6 +184,6 @@ function learn(place: Place, series: Series, window: Window): BookReading | unde
   }
   if (strangest === undefined) return undefined;
   const usualPerDay =
-    strangest.surprise === undefined ? undefined : place.episodes.usualPerDay(window.endMs);
+    strangest.surprise === undefined ? undefined : place.episodes.usualPerDay(window);
   return { ...strangest, usualPerDay, rememberedMs: window.startMs - place.firstMs };
 }

@@ -32,7 +32,7 @@ export class SeriesMemory {
   /** Services whose store was read, or is being read: false when it was away. */
   readonly #loads = new Map<string, Promise<boolean>>();
   readonly #loaded = new Set<string>();
-  /** Loaded, with nothing stored and nothing learnt. */
+  /** Loaded, with nothing stored that is of use, and nothing learnt. */
   readonly #cold = new Set<string>();
   #running = 0;
   #warming: Promise<void> | undefined;
@@ -120,6 +120,7 @@ export class SeriesMemory {
         parts = this.#book.load(service, loaded.bytes, asked);
       } catch (error) {
         log.warn("memory.damaged", { name: service, part, error });
+        if (part === 0) this.#cold.add(service);
       }
     }
     return true;

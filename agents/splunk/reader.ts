@@ -81,6 +81,7 @@ export class WindowReader {
   /** Stores what the miner learnt; called at the end of a turn, when no id of it is asked for any more. */
   async keep(): Promise<void> {
     const miner = await this.#opened();
+    miner.nextGeneration();
     if (this.#isOwed) await this.#adopt();
     // What was just taken up is stored as it is.
     if (this.#isOwed || miner !== (await this.#opened())) return;
@@ -88,34 +89,34 @@ export class WindowReader {
   }
 
   #opened(): Promise<TemplateMiner> {
-    this.#opening ??= this.#restored().then((miner) => miner ?? new TemplateMiner());
+    this.#opening ??= this.#stored().then(({ miner, isAway }) => {
+      this.#isOwed = isAway;
+      return miner ?? new TemplateMiner();
+    });
     return this.#opening;
   }
 
-  /** Takes up what is stored, now that it can be read. Ids must not change under a window that is read. */
+  /** Takes up what is stored, once it can be read. Ids must not change under a window that is read. */
   async #adopt(): Promise<void> {
     if (this.#reading > 0) return;
-    const miner = await this.#restored();
+    const { miner, isAway } = await this.#stored();
+    if (isAway || this.#reading > 0 || !this.#isOwed) return;
+    this.#isOwed = false;
     if (miner === undefined) return;
-    if (this.#reading > 0) {
-      this.#isOwed = true;
-      return;
-    }
     this.#opening = Promise.resolve(miner);
     this.#summaries.clear();
   }
 
-  /** The miner that is stored; undefined when there is none, it is damaged, or the store is away. */
-  async #restored(): Promise<TemplateMiner | undefined> {
+  /** The miner that is stored; none when nothing is, it is damaged, or the store is away. */
+  async #stored(): Promise<{ miner?: TemplateMiner; isAway: boolean }> {
     const { memory, log } = this.#options;
     const loaded = await memory.load(TEMPLATES);
-    this.#isOwed = loaded.state === "away";
-    if (loaded.state !== "stored") return undefined;
+    if (loaded.state !== "stored") return { isAway: loaded.state === "away" };
     try {
-      return TemplateMiner.restore(loaded.bytes);
+      return { miner: TemplateMiner.restore(loaded.bytes), isAway: false };
     } catch (error) {
       log.warn("memory.damaged", { name: TEMPLATES, error });
-      return undefined;
+      return { isAway: false };
     }
   }
 

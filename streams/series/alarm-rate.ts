@@ -10,7 +10,7 @@
  */
 
 /** Prior: peaks of surprise `PRIOR_AT` come once in `PRIOR_SLOTS` slots, e times rarer per `PRIOR_FALL`. */
-const PRIOR_AT = 0.5;
+export const PRIOR_AT = 0.5;
 const PRIOR_SLOTS = 850;
 const PRIOR_FALL = 0.33;
 

@@ -6,6 +6,7 @@ import { WindowReader } from "../../agents/splunk/reader.ts";
 import { silentLogger, systemClock } from "../../core/mod.ts";
 import { openMesh } from "../a2a/echo.ts";
 import { type NatsServer, startNats } from "../support/nats.ts";
+import { storeOf } from "./memory-fixtures.ts";
 import { investigationsOf } from "./sre-fixtures.ts";
 
 let nats: NatsServer;
@@ -29,13 +30,16 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 
 describe("AgentMemory", () => {
   test("keeps what was stored for whoever comes next, each agent's apart", async () => {
-    await memory("one").save("x", bytes("learnt"));
-    expect(await memory("one").load("x")).toEqual(bytes("learnt"));
-    expect(await memory("two").load("x")).toBeUndefined();
+    const own = memory("one");
+    expect(await own.load("x")).toEqual({ state: "absent" });
+    await own.save("x", bytes("learnt"));
+    expect(await memory("one").load("x")).toEqual({ state: "stored", bytes: bytes("learnt") });
+    expect(await memory("two").load("x")).toEqual({ state: "absent" });
   });
 
   test("writes nothing twice", async () => {
     const own = memory("three");
+    await own.load("x");
     await own.save("x", bytes("same"));
     const before = (await kv.get("s.three.x"))?.revision;
     await own.save("x", bytes("same"));
@@ -45,14 +49,30 @@ describe("AgentMemory", () => {
   });
 
   test("what is too large is left out, and the store's absence fails nobody", async () => {
-    await memory("four").save("x", new Uint8Array(MEMORY_BYTES_MAX + 1));
-    expect(await memory("four").load("x")).toBeUndefined();
+    const own = memory("four");
+    await own.load("x");
+    await own.save("x", new Uint8Array(MEMORY_BYTES_MAX + 1));
+    expect(await own.load("x")).toEqual({ state: "absent" });
     const closed = await openMesh(nats.url);
     const away = await investigationsOf(closed);
     await closed.close();
     const lost = new AgentMemory({ kv: away, agent: "five", log });
+    expect(await lost.load("x")).toEqual({ state: "away" });
     await lost.save("x", bytes("y"));
-    expect(await lost.load("x")).toBeUndefined();
+  });
+
+  test("a name that could not be read is not written: what is there may be better", async () => {
+    const store = storeOf();
+    const own = new AgentMemory({ kv: store.kv, agent: "a", log });
+    store.values.set("s.a.x", bytes("good"));
+    store.isAway = true;
+    expect(await own.load("x")).toEqual({ state: "away" });
+    store.isAway = false;
+    await own.save("x", bytes("young"));
+    expect(store.values.get("s.a.x")).toEqual(bytes("good"));
+    expect(await own.load("x")).toEqual({ state: "stored", bytes: bytes("good") });
+    await own.save("x", bytes("better"));
+    expect(store.values.get("s.a.x")).toEqual(bytes("better"));
   });
 });
 
@@ -64,7 +84,7 @@ describe("WindowReader", () => {
   );
 
   /** Lines that a miner joins to one template only after it saw many of them. */
-  function readerOf(agent: string) {
+  function readerOf(agent: string, own = memory(agent)) {
     return new WindowReader({
       source: {
         name: "fixture",
@@ -78,7 +98,7 @@ describe("WindowReader", () => {
         },
       },
       clock: systemClock,
-      memory: memory(agent),
+      memory: own,
       log,
     });
   }
@@ -99,7 +119,27 @@ describe("WindowReader", () => {
   });
 
   test("a damaged memory is a new beginning", async () => {
-    await memory("seven").save("templates", bytes("no snapshot"));
+    const own = memory("seven");
+    await own.load("templates");
+    await own.save("templates", bytes("no snapshot"));
     expect(await idsOf(readerOf("seven"))).toHaveLength(1);
+  });
+
+  test("a store that was away at first is taken up later, not overwritten", async () => {
+    const store = storeOf();
+    const open = () => new AgentMemory({ kv: store.kv, agent: "a", log });
+    const first = readerOf("a", open());
+    await idsOf(first);
+    await first.keep();
+    const good = store.values.get("s.a.templates");
+    store.isAway = true;
+    const second = readerOf("a", open());
+    await second.current(await second.read({}, { startMs: 0, endMs: 1 }, turn, "window"));
+    await second.keep();
+    store.isAway = false;
+    await second.keep();
+    expect(store.values.get("s.a.templates")).toEqual(good);
+    await second.keep();
+    expect(store.values.get("s.a.templates")).toEqual(good);
   });
 });

@@ -68,6 +68,76 @@ describe("what the window's tests found, held against days", () => {
     }
   });
 
+  /** Each window of `[fromMs, toMs)` in turn, by one book that saw the days before. */
+  function* windowsOf(fromMs: number, toMs: number, valueAt: (timeMs: number) => number) {
+    const book = new SeriesBook();
+    const pastMs = fromMs - 30 * MINUTE_MS;
+    book.read([series(0, pastMs, valueAt)], { startMs: pastMs, endMs: pastMs });
+    for (let startMs = fromMs; startMs < toMs; startMs += 5 * MINUTE_MS) {
+      const window = { startMs, endMs: startMs + 5 * MINUTE_MS };
+      const one = series(startMs - 30 * MINUTE_MS, window.endMs, valueAt);
+      const remembered = book.read([one], window);
+      const { findings } = detectMetrics([one], window);
+      const options = { series: [one], window, remembered, falseAlarmsPerDay: 1 };
+      yield { short: findings, long: judgeByMemory(findings, options).findings, remembered };
+    }
+  }
+
+  const flat = (timeMs: number) => 20 + (((timeMs / MINUTE_MS) * 7_919) % 3);
+  const excuses = (findings: readonly { summary: string }[]) =>
+    findings.filter(({ summary }) => summary.includes("Usual"));
+
+  test("a job of three minutes every hour is usual for its series, whatever the hour", () => {
+    const job = (timeMs: number) =>
+      flat(timeMs) + ((timeMs - MINUTE_MS) % HOUR_MS < 3 * MINUTE_MS ? 50 : 0);
+    const at = 6 * DAY_MS;
+    const windows = [...windowsOf(at, at + 6 * HOUR_MS, job)];
+    expect(windows.some(({ short }) => short.some(({ anomalous }) => anomalous))).toBe(true);
+    expect(windows.flatMap(({ long }) => long).filter(({ anomalous }) => anomalous)).toEqual([]);
+  });
+
+  test.each<[string, (timeMs: number) => number]>([
+    ["a flat line", flat],
+    [
+      "a load that changes by the hour of day",
+      (at) => flat(at) + 10 * Math.sin((at / DAY_MS) * 2 * Math.PI),
+    ],
+  ])("%s: a level that stays for three hours is not its own excuse", (_what, before) => {
+    const at = 9 * DAY_MS + 10 * HOUR_MS;
+    const now = (timeMs: number) => before(timeMs) + (timeMs > at ? 60 : 0);
+    const windows = [...windowsOf(at, at + 3 * HOUR_MS, now)];
+    expect(windows[0]?.long[0]).toMatchObject({ anomalous: true });
+    expect(windows.flatMap(({ long }) => excuses(long))).toEqual([]);
+    for (const { remembered } of windows) {
+      for (const { usualPerDay } of remembered.readings.values()) expect(usualPerDay).toBe(0);
+    }
+  });
+
+  test("a second incident after a first one is not excused", () => {
+    const at = 9 * DAY_MS;
+    const spike = (timeMs: number) => (timeMs > at && timeMs <= at + 5 * MINUTE_MS ? 40 : 0);
+    const second = (timeMs: number) => (timeMs > at + 3 * HOUR_MS ? 45 : 0);
+    const now = (timeMs: number) => flat(timeMs) + spike(timeMs) + second(timeMs);
+    const windows = [...windowsOf(at, at + 4 * HOUR_MS, now)];
+    expect(windows.flatMap(({ long }) => excuses(long))).toEqual([]);
+    expect(windows[36]?.long).toEqual(windows[36]?.short ?? []);
+  });
+
+  test("of two series with one key none is excused by the other's memory", () => {
+    const startMs = 8 * DAY_MS + 9 * HOUR_MS;
+    const book = new SeriesBook();
+    const pastMs = startMs - 30 * MINUTE_MS;
+    book.read([series(0, pastMs, daily)], { startMs: pastMs, endMs: pastMs });
+    const window = { startMs, endMs: startMs + 5 * MINUTE_MS };
+    const one = series(pastMs + MINUTE_MS, window.endMs, daily);
+    const two = series(pastMs + MINUTE_MS, window.endMs, daily);
+    const remembered = book.read([one, two], window);
+    const { findings } = detectMetrics([one, two], window);
+    const options = { series: [one, two], window, remembered, falseAlarmsPerDay: 1 };
+    expect(remembered.left).toBe(1);
+    expect(excuses(judgeByMemory(findings, options).findings)).toEqual([]);
+  });
+
   test("a broken threshold stays, and series without a place are told", () => {
     const window = { startMs: DAY_MS, endMs: DAY_MS + 5 * MINUTE_MS };
     const rule = {
