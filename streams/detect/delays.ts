@@ -21,8 +21,9 @@ const GAP_SPREAD_MIN = 0.3;
  * fewer. A Pareto tail, 0.5 ratio^-1.5, as gaps in fault-free minutes have it.
  */
 const OUTLIER_TAIL = { share: 0.5, power: 1.5, most: 0.06 } as const;
-/** A gap counts as slow from here on. */
+/** A gap counts as slow from here on, and when it is longer by more than a clock of milliseconds errs. */
 const SLOW_Z = 1.5;
+const DIFFERENCE_MIN_MS = 2;
 /** A service that fits this nearly as well as the best is told as well. */
 const TIED_SHARE = 0.95;
 /** Gaps needed to tell what is common to all. */
@@ -121,9 +122,13 @@ function rated(gaps: readonly Gap[]): SlowGap[] {
   });
 }
 
+function isSlow({ z, nowMs, beforeMs }: SlowGap): boolean {
+  return z >= SLOW_Z && nowMs - beforeMs >= DIFFERENCE_MIN_MS;
+}
+
 /** Coverage times the root of the hit ratio: sure slow gaps, discounted for gaps that stayed fast. */
 function suspicion(own: readonly SlowGap[], open: ReadonlySet<SlowGap>): number {
-  const slow = own.filter((gap) => gap.z >= SLOW_Z);
+  const slow = own.filter(isSlow);
   if (slow.length === 0) return 0;
   const covered = Math.hypot(...slow.filter((gap) => open.has(gap)).map((gap) => gap.z));
   return covered * Math.sqrt(slow.length / own.length);
@@ -134,7 +139,7 @@ function explain(gaps: readonly Gap[]): ServiceDelay[] {
   const ofService = new Map<string, SlowGap[]>();
   const open = new Set<SlowGap>();
   for (const gap of rated(gaps)) {
-    if (gap.z >= SLOW_Z) open.add(gap);
+    if (isSlow(gap)) open.add(gap);
     for (const service of new Set(gap.ends)) append(ofService, service, gap);
   }
   const found: ServiceDelay[] = [];
