@@ -54,7 +54,7 @@ describe("defaults", () => {
       "splunk: {url: 'https://s:8089', token: t}\nprometheus: {url: 'http://p:9090'}",
     );
     expect(splunk).toMatchObject({ index: "main", service_field: "service", timeout: 240_000 });
-    expect(prometheus).toMatchObject({ step: 60_000, range: 120_000, lookback: 1_800_000 });
+    expect(prometheus).toMatchObject({ step: 60_000, range: 120_000, lookback: 3_600_000 });
   });
 });
 
