@@ -34,6 +34,7 @@ export {
 } from "./replay/recording.ts";
 export { loadTrainTicket } from "./replay/train-ticket.ts";
 export { paymentScenario } from "./scenarios/payment.ts";
+export { Random } from "./scenarios/random.ts";
 export { type VolumeOptions, volumeRows } from "./scenarios/volume.ts";
 export { type ExportGauge } from "./splunk/export-body.ts";
 export {

@@ -2,6 +2,7 @@
  * Messages as Spring services write them, any number of them, the same for the same seed: some thirty
  * statements whose values are drawn anew for each line, in the unequal shares in which real ones come.
  */
+import { Random } from "../../sim/mod.ts";
 
 const NAMES = "ann bob carol dave erin frank grace heidi ivan judy mallory niaj olivia peggy".split(
   " ",
@@ -9,20 +10,17 @@ const NAMES = "ann bob carol dave erin frank grace heidi ivan judy mallory niaj 
 const STATES = ["CREATED", "AUTHORISED", "CAPTURED", "SETTLED", "REFUNDED"];
 const CURRENCIES = ["EUR", "USD", "GBP", "CHF"];
 
-/** A generator of numbers by its seed (mulberry32, Ettinger 2017). */
+/** What values are drawn from, the same for the same seed. */
 export class Draw {
-  #state: number;
+  readonly #random: Random;
 
   constructor(seed: number) {
-    this.#state = seed | 0;
+    this.#random = new Random(seed);
   }
 
   /** A whole number from 0 to `count` - 1. */
   below(count: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % count;
+    return this.#random.uint32() % count;
   }
 
   of(texts: readonly string[]): string {

@@ -1,6 +1,7 @@
 /** One run of `rank`: makes the series, seeded, then times the first window as an agent sees it. */
 import { z } from "zod";
 import { PetrelError, type Window, windowToJson } from "../../core/mod.ts";
+import { Random } from "../../sim/mod.ts";
 import {
   detectMetrics,
   rankCauses,
@@ -31,21 +32,11 @@ const NAMES = [
   "gc_pause",
 ];
 
-/** A small generator (mulberry32): the same series in every run. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 const nameOf = (service: number) => `service-${service}`;
 
 function makeSeries({ services, metrics, points }: RankTask, faulty: number): Series[] {
-  const random = randomOf(SEED);
+  const source = new Random(SEED);
+  const random = () => source.fraction();
   const timesMs = Array.from({ length: points }, (_, at) => (at + 1) * MINUTE_MS);
   return Array.from({ length: services * metrics }, (_, index): Series => {
     const service = index % services;

@@ -23,7 +23,6 @@ import {
 } from "./format.ts";
 import {
   coverage,
-  densestMinute,
   type Fault,
   readDays,
   readFaultFreeLogs,
@@ -110,6 +109,14 @@ function chooseFaults(all: readonly Fault[], wanted: string): Fault[] {
 async function faultFreeDay(dataDir: string, day: string): Promise<FaultFreeDay> {
   const lines = await readFaultFreeLogs(dataDir, day);
   return { day, lines, window: densestMinute(lines.map((line) => Date.parse(line[0]))) };
+}
+
+function densestMinute(timesMs: readonly number[]): Window {
+  const seconds = [...new Set(timesMs.map((ms) => Math.floor(ms / 1_000) * 1_000))];
+  const linesFrom = (startMs: number) =>
+    timesMs.filter((ms) => ms >= startMs && ms < startMs + MINUTE_MS).length;
+  const startMs = seconds.reduce((best, s) => (linesFrom(s) > linesFrom(best) ? s : best));
+  return { startMs, endMs: startMs + MINUTE_MS };
 }
 
 function faultWindow(fault: Fault): Window {

@@ -103,20 +103,21 @@ type JsonWindow = z.infer<typeof JsonWindowSchema>;
 
 /** Throws CONFIG_INVALID naming the first place where the manifest is not what it should be. */
 export function readManifest(json: unknown): Manifest {
-  return read(ManifestSchema, json, "manifest.json");
+  return checked(ManifestSchema, json, "manifest.json");
 }
 
 /** Throws CONFIG_INVALID as {@link readManifest} does. */
 export function readPodMetrics(json: unknown): PodMetrics[] {
-  return read(z.array(PodMetricsSchema), json, "metrics.json");
+  return checked(z.array(PodMetricsSchema), json, "metrics.json");
 }
 
-function read<T>(schema: z.ZodType<T>, json: unknown, file: string): T {
+/** The value as the schema has it. Throws CONFIG_INVALID naming `place` and the first field that is not so. */
+export function checked<T>(schema: z.ZodType<T>, json: unknown, place: string): T {
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const path = issue?.path.join(".") ?? "";
-  throw new PetrelError("CONFIG_INVALID", `${file}: ${path}: ${issue?.message}`, { path });
+  throw new PetrelError("CONFIG_INVALID", `${place}: ${path}: ${issue?.message}`, { path });
 }
 
 export function pack(text: string): Uint8Array {

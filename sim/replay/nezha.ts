@@ -8,7 +8,7 @@ import { basename, join } from "node:path";
 import { z } from "zod";
 import { asPetrelError, messageOf, PetrelError, type Window } from "../../core/mod.ts";
 import { parseCsv } from "./csv.ts";
-import { type LogLine, METRIC_COLUMNS, type PodMetrics } from "./format.ts";
+import { checked, type LogLine, METRIC_COLUMNS, type PodMetrics } from "./format.ts";
 
 export interface Fault {
   /** The source's own word for it, such as `return` or `network_delay`. */
@@ -48,15 +48,6 @@ async function readJson(path: string): Promise<unknown> {
   } catch (error) {
     throw new PetrelError("CONFIG_INVALID", `${path}: ${messageOf(error)}`, { path }, error);
   }
-}
-
-function checked<T>(schema: z.ZodType<T>, value: unknown, place: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const field = issue?.path.join(".") ?? "";
-  const words = `${place}: ${field}: ${issue?.message}`;
-  throw new PetrelError("CONFIG_INVALID", words, { path: field });
 }
 
 /** The days that have data, `2023-01-29` and so on. */
@@ -166,15 +157,6 @@ export async function readMetrics(
 /** Six significant digits: far finer than the metrics are, and half the bytes. */
 function rounded(value: number): number | null {
   return Number.isFinite(value) ? Number(value.toPrecision(6)) : null;
-}
-
-/** The 60 s, from a whole second, with the most of the times given (milliseconds UTC). */
-export function densestMinute(timesMs: readonly number[]): Window {
-  const seconds = [...new Set(timesMs.map((ms) => Math.floor(ms / 1_000) * 1_000))];
-  const linesFrom = (startMs: number) =>
-    timesMs.filter((ms) => ms >= startMs && ms < startMs + MINUTE_MS).length;
-  const startMs = seconds.reduce((best, s) => (linesFrom(s) > linesFrom(best) ? s : best));
-  return { startMs, endMs: startMs + MINUTE_MS };
 }
 
 /** From the first to the last line, on whole seconds. */

@@ -9,29 +9,23 @@ const SHARE_MIN = 0.02;
 /** Callers of callers are believed to feel a fault this far up. */
 const DEPTH_MAX = 4;
 
-/**
- * All reports' calls together, each pair in the direction seen more often, most frequent first.
- * `spoken` are calls that a text tells of; they say the direction more surely than the order of lines,
- * which misleads where a service logs a request only when it ends.
- */
-export function likelyCalls(
-  calls: readonly Dependency[],
-  spoken: readonly Dependency[] = [],
-): Dependency[] {
-  return onlyLikely([...turned(calls, spoken), ...spoken]);
-}
-
 /** Calls by how they are known. */
 export interface Calls {
   /** From the order of lines in traces. */
   readonly guessed: readonly Dependency[];
-  /** From the words of errors. */
+  /**
+   * From the words of errors, which say the direction more surely than the order of lines: that misleads
+   * where a service logs a request only when it ends.
+   */
   readonly spoken: readonly Dependency[];
   /** From metrics of calls, or from the configuration: all of them hold. */
   readonly certain: readonly Dependency[];
 }
 
-/** All calls that hold, each once: those that are certain, and the likely among the others. */
+/**
+ * All calls that hold, each once: those that are certain, and of the others the likely, each pair in the
+ * direction seen more often, most frequent first.
+ */
 export function knownCalls({ guessed, spoken, certain }: Calls): Dependency[] {
   const sure = new Map(certain.map((one) => [`${one.caller}>${one.callee}`, one]));
   // Counts of metrics and of traces are of different things: only the direction is taken from what is sure.

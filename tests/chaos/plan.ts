@@ -1,4 +1,5 @@
 /** Who is killed when: drawn from a seed before the run, so that the same seed gives the same plan. */
+import { Random } from "../../sim/mod.ts";
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -49,13 +50,8 @@ export function planOf(options: ChaosOptions): Readonly<Record<Victim, readonly 
   };
 }
 
-/** Numbers from 0 to less than 1: mulberry32. */
+/** Numbers from 0 to less than 1. */
 export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const random = new Random(seed);
+  return () => random.fraction();
 }

@@ -1,5 +1,6 @@
 /** Healthy services of several kinds, two days each: the accepted rate of false alarms is kept. */
 import { expect, test } from "bun:test";
+import { Random } from "../../sim/mod.ts";
 import { detectMetrics, type Series } from "../../streams/mod.ts";
 
 const seed = Number(process.env["PETREL_TEST_SEED"] ?? 20_260_313);
@@ -9,23 +10,12 @@ const PAST_MINUTES = 60;
 const WINDOW_MINUTES = 5;
 const WINDOWS = 576;
 
-/** A small generator (mulberry32), from 0 to 1. */
-function randomOf(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-type Random = () => number;
-const normal = (random: Random) =>
+type Draw = () => number;
+const normal = (random: Draw) =>
   Math.sqrt(-2 * Math.log(random() + 1e-12)) * Math.cos(2 * Math.PI * random());
 
 /** Each makes the values of one service, minute by minute. */
-const KINDS: Readonly<Record<string, (random: Random) => () => number>> = {
+const KINDS: Readonly<Record<string, (random: Draw) => () => number>> = {
   "spikes of a minute, six a day": (random) => () =>
     10 + random() + (random() < 6 / 1_440 ? 60 + 20 * random() : 0),
   "a drift that remembers": (random) => {
@@ -43,8 +33,9 @@ const KINDS: Readonly<Record<string, (random: Random) => () => number>> = {
   "a flat line": () => () => 10,
 };
 
-function alarmsOf(make: (random: Random) => () => number): number {
-  const random = randomOf(seed);
+function alarmsOf(make: (random: Draw) => () => number): number {
+  const source = new Random(seed);
+  const random = () => source.fraction();
   const minutes = PAST_MINUTES + WINDOWS * WINDOW_MINUTES;
   const values = Array.from({ length: SERVICES }, () => {
     const next = make(random);

@@ -1,19 +1,15 @@
 /** Series for the detector's tests: seeded noise, a daily load, and what happened to them. */
+import { Random } from "../../sim/mod.ts";
 import type { SeriesDetector, SeriesReading } from "../../streams/mod.ts";
 
 export const START_MS = Date.UTC(2026, 0, 5);
 export const STEP_MS = 300_000;
 export const DAY_POINTS = 288;
 
-/** Uniform numbers in [0, 1), the same in every run (mulberry32). */
+/** Uniform numbers in [0, 1), the same in every run. */
 export function noise(seed = 1): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
+  const random = new Random(seed);
+  return () => random.fraction();
 }
 
 /** A load that follows the day, between 10 and 90, with a little noise. */

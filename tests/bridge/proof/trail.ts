@@ -8,6 +8,7 @@ import { mergeByLeaf } from "../../../bridge/proof/merge.ts";
 import { leafHash, Tree } from "../../../bridge/proof/merkle.ts";
 import { originOf, parseVkey, signCheckpoint } from "../../../bridge/proof/note.ts";
 import type { Trail } from "../../../bridge/proof/verify.ts";
+import { Random } from "../../../sim/mod.ts";
 
 export const TREE = "AUDIT.0";
 export const OTHER_TREE = "AUDIT.1";
@@ -28,15 +29,10 @@ export interface Draft {
   readonly outside: PlacedNote[];
 }
 
-/** A generator of numbers below a bound, the same for the same seed (mulberry32). */
+/** A generator of numbers below a bound, the same for the same seed. */
 export function makeRandom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
+  const random = new Random(seed);
+  return (below) => Math.floor(random.fraction() * below);
 }
 
 export function partitionOf(topic: string, recordKey: string): number {
