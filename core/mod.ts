@@ -15,6 +15,14 @@ export {
   PetrelError,
   type Retry,
 } from "./errors.ts";
+export {
+  type HttpRequest,
+  type HttpResponse,
+  type HttpTls,
+  httpRequest,
+  readBytes,
+  readJson,
+} from "./http/request.ts";
 export { isSubjectToken, newId } from "./ids.ts";
 export * as limits from "./limits.ts";
 export { type Line, type LineBatch, type SplitLinesOptions, splitLines } from "./lines.ts";

@@ -16,7 +16,6 @@ export type {
   PanelSummary,
 } from "./grafana/protocol.ts";
 export { grafanaTools } from "./grafana/tools.ts";
-export { type HttpTls } from "./http.ts";
 export { makeLlm } from "./llm/llm.ts";
 export type { LlmOptions } from "./llm/options.ts";
 export type { Llm, LlmAnswer, LlmRequest } from "./llm/port.ts";

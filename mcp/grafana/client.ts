@@ -4,8 +4,7 @@
  * reads a whole dashboard into an answer, and writes nothing unless writes are allowed.
  */
 import type { z } from "zod";
-import { PetrelError, type Window } from "../../core/mod.ts";
-import { type HttpTls, httpRequest, readJson } from "../http.ts";
+import { type HttpTls, httpRequest, PetrelError, readJson, type Window } from "../../core/mod.ts";
 import {
   AnnotationAnswer,
   DashboardAnswer,

@@ -3,8 +3,7 @@
  * no redirects, and errors of the closed set. The SDK wraps what its fetch throws, so the error is kept
  * here, where it can be found again.
  */
-import { PetrelError } from "../../core/mod.ts";
-import { httpRequest, readBytes } from "../http.ts";
+import { httpRequest, PetrelError, readBytes } from "../../core/mod.ts";
 
 /** An answer of some thousand tokens is a few dozen kilobytes. */
 const BYTES_MAX = 4 * 1024 * 1024;

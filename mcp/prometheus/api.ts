@@ -2,8 +2,9 @@
  * One call of Prometheus's HTTP API v1: address, credentials, deadline, bounds, and the check of the
  * answer's shape. Knows nothing of what is asked; never retries.
  */
+
 import type { z } from "zod";
-import { type HttpTls, httpRequest, readJson } from "../http.ts";
+import { type HttpTls, httpRequest, readJson } from "../../core/mod.ts";
 import { explainFailure } from "./errors.ts";
 
 export type PrometheusAuth =

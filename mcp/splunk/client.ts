@@ -6,8 +6,14 @@
  * search/v2/parser). Every POST is form-encoded and every answer is asked for as JSON.
  */
 import { z } from "zod";
-import { type Clock, systemClock } from "../../core/mod.ts";
-import { type HttpResponse, type HttpTls, httpRequest, readJson } from "../http.ts";
+import {
+  type Clock,
+  type HttpResponse,
+  type HttpTls,
+  httpRequest,
+  readJson,
+  systemClock,
+} from "../../core/mod.ts";
 import { runJob, type SplunkJobResult } from "./jobs.ts";
 import { checkCommand, type SplunkQuery, splTime, toSpl } from "./spl.ts";
 

@@ -3,8 +3,7 @@
  * For answers that are small by nature (a model's question); windows of logs go through export.
  */
 import { z } from "zod";
-import { type Clock, PetrelError } from "../../core/mod.ts";
-import { readBytes, readJson } from "../http.ts";
+import { type Clock, PetrelError, readBytes, readJson } from "../../core/mod.ts";
 import type { JobBounds, SplunkCall } from "./client.ts";
 
 /** A field's value as Splunk sends it: text, or several texts for a multivalue field. */

@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
 import { z } from "zod";
-import { type HttpRequest, httpRequest, readBytes, readJson } from "../../mcp/http.ts";
+import { type HttpRequest, httpRequest, readBytes, readJson } from "../../core/mod.ts";
 import { failureOf } from "../support/failure.ts";
 
 const stops: (() => void)[] = [];

@@ -1,13 +1,14 @@
 /**
- * One HTTP call to another system, the way every client here makes it: with a deadline of its own,
+ * One HTTP call to another system, the way every client of Petrel makes it: with a deadline of its own,
  * bounded error bodies, no redirects, and failures as errors of the closed set.
  * Never retries, never reads a good body into memory by itself, and never lets a credential into an
  * error message.
  */
 import { checkServerIdentity } from "node:tls";
 import type { z } from "zod";
-import { limits, messageOf, PetrelError } from "../core/mod.ts";
-import { failureOfStatus, systemMessage } from "./http-status.ts";
+import { messageOf, PetrelError } from "../errors.ts";
+import * as limits from "../limits.ts";
+import { failureOfStatus, systemMessage } from "./status.ts";
 
 export interface HttpTls {
   /** PEM of the certificate authority to trust instead of the system's. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type HttpTls, httpRequest, readBytes } from "../../mcp/http.ts";
+import { type HttpTls, httpRequest, readBytes } from "../../core/mod.ts";
 
 const NAME = "SplunkServerDefaultCert";
 

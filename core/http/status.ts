@@ -2,7 +2,7 @@
  * What an HTTP status that is not 2xx means to Petrel, and how the systems say why.
  * Pure; touches no network.
  */
-import { type ErrorCode, PetrelError } from "../core/mod.ts";
+import { type ErrorCode, PetrelError } from "../errors.ts";
 
 const MESSAGE_CHARS_MAX = 500;
 
