@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
 const ROOT = join(import.meta.dir, "..");
-const ALL = ["core", "a2a", "streams", "mcp", "agents", "bridge", "sim", "deploy", "cli"];
+const ALL = ["core", "a2a", "streams", "mcp", "alarms", "agents", "bridge", "sim", "deploy", "cli"];
 
 /** Which folders' `mod.ts` a folder may import. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -12,7 +12,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   a2a: ["core"],
   streams: ["core"],
   mcp: ["core", "streams"],
-  agents: ["core", "a2a", "streams"],
+  alarms: ["core"],
+  agents: ["core", "a2a", "streams", "alarms"],
   bridge: ["core", "a2a", "schemas"],
   sim: ["core", "streams"],
   deploy: ["core"],
