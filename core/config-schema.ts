@@ -3,6 +3,7 @@
  * docs/configuration.md says the same in words, and a test holds the two together.
  */
 import { z } from "zod";
+import { Alarms } from "./config-alarms.ts";
 import { Audit, Bridge, Kafka } from "./config-audit.ts";
 import { Gateway } from "./config-gateway.ts";
 import { Cards, Webhooks } from "./config-mesh.ts";
@@ -137,18 +138,6 @@ const Sre = z.strictObject({
     .default([]),
 });
 
-const Alarms = z.strictObject({
-  /** Where JSON lines go: `-` for standard output, or a file that is appended to. */
-  jsonl: z.string().optional(),
-  webhook: z
-    .strictObject({
-      url: Url,
-      timeout: Duration.default(10_000),
-      headers: z.record(z.string(), z.string()).default({}),
-    })
-    .optional(),
-});
-
 const Llm = z.strictObject({
   enabled: z.boolean().default(true),
   timeout: Duration.default(60_000),
@@ -189,5 +178,9 @@ export const ConfigSchema = z
   .refine((config) => !(config.splunk && config.logs), {
     message: "splunk and logs exclude each other: the log agent reads one of them",
     path: ["logs"],
+  })
+  .refine((config) => !(config.alarms.grafana && !config.grafana), {
+    message: "the section grafana says where; it is missing",
+    path: ["alarms", "grafana"],
   });
 export type Config = z.infer<typeof ConfigSchema>;
