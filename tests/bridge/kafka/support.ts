@@ -13,6 +13,9 @@ import { PetrelError } from "../../../core/mod.ts";
 import { until } from "../../support/until.ts";
 
 const TIMEOUT_MS = 10_000;
+/** ListOffsets' names. */
+const LATEST = -1;
+const READ_UNCOMMITTED = 0;
 /** Recent: a broker's default retention deletes old records by their own time. */
 const TIME_MS = Date.now();
 
@@ -83,11 +86,32 @@ export function untilDecided(
 async function isDecided(client: KafkaClient, reader: KafkaReader, topic: string) {
   const { signal } = new AbortController();
   try {
-    const ends = await client.withAdmin((admin) => admin.fetchTopicOffsets(topic), signal);
+    const ends = await highWatermarks(client, topic);
     const stable = await reader.offsetsOf(topic, signal);
-    return ends.every(({ partition, high }) => stable[partition]?.latest === Number(high));
+    return stable.length > 0 && stable.every(({ partition, latest }) => ends[partition] === latest);
   } catch {
     return false; // A leader has just moved, or is not back yet.
+  }
+}
+
+/** Where each partition ends, undecided records included: kafkajs's admin asks read_committed. */
+async function highWatermarks(client: KafkaClient, topic: string): Promise<number[]> {
+  const { signal } = new AbortController();
+  const cluster = client.cluster();
+  try {
+    await cluster.connect(signal);
+    await cluster.load([topic], signal);
+    const ends: number[] = [];
+    for (let partition = 0; partition < cluster.partitionCount(topic); partition++) {
+      const leader = await cluster.leaderOf(topic, partition, signal);
+      const partitions = [{ partition, timestamp: LATEST }];
+      const request = { isolationLevel: READ_UNCOMMITTED, topics: [{ topic, partitions }] } as const;
+      const { responses } = await leader.listOffsets(request);
+      ends.push(Number(responses[0]?.partitions[0]?.offset));
+    }
+    return ends;
+  } finally {
+    await cluster.close();
   }
 }
 
