@@ -16,7 +16,7 @@ demo-kafka: ## the demo with the bridge on: a consumer's view in Kafka, and a pr
 	@$(BUN) cli/main.ts demo --kafka
 
 test: ## every test; the last line counts them
-	@deploy/bootstrap.sh nats-server prometheus --optional kafka apicurio
+	@deploy/bootstrap.sh nats-server prometheus --optional alertmanager kafka apicurio
 	@$(BUN) deploy/run-tests.ts
 
 lint: ## types, format, lint
@@ -55,8 +55,8 @@ kafka: ## a Kafka broker on 127.0.0.1:9092 (PORT=...), until Ctrl-C; needs Java 
 	@deploy/bootstrap.sh
 	@$(BUN) deploy/run-kafka.ts $(PORT)
 
-tools: ## fetch bun, the dependencies, nats-server, Prometheus, Kafka and a schema registry into .tools/
-	@deploy/bootstrap.sh nats-server prometheus --optional kafka apicurio
+tools: ## fetch bun, the dependencies, nats-server, Prometheus, Alertmanager, Kafka and a schema registry into .tools/
+	@deploy/bootstrap.sh nats-server prometheus --optional alertmanager kafka apicurio
 
 clean: ## remove what was built and fetched
 	rm -rf dist node_modules .tools

@@ -7,6 +7,7 @@ export const PROGRAM_NAMES = [
   "nats-server",
   "prometheus",
   "promtool",
+  "alertmanager",
   "nats",
   "kafka",
   "apicurio",
@@ -15,7 +16,13 @@ export const PROGRAM_NAMES = [
 export type ProgramName = (typeof PROGRAM_NAMES)[number];
 
 /** Programs that are fetched together share a package; it is the folder's name under the tools folder. */
-export type PackageName = "nats-server" | "prometheus" | "nats" | "kafka" | "apicurio";
+export type PackageName =
+  | "nats-server"
+  | "prometheus"
+  | "alertmanager"
+  | "nats"
+  | "kafka"
+  | "apicurio";
 
 /** A program that is there and new enough. */
 export interface Program {
@@ -32,6 +39,8 @@ interface ProgramSpec {
   readonly package: PackageName;
   /** The oldest version Petrel works with. */
   readonly versionMin: string;
+  /** How Debian names the executable, where that differs. */
+  readonly alsoNamed?: string;
   /** The oldest Java it runs on. Such a program is never looked for on the PATH. */
   readonly javaMin?: number;
 }
@@ -40,6 +49,12 @@ export const CATALOGUE: Readonly<Record<ProgramName, ProgramSpec>> = {
   "nats-server": { package: "nats-server", versionMin: "2.10.0" },
   prometheus: { package: "prometheus", versionMin: "2.40.0" },
   promtool: { package: "prometheus", versionMin: "2.40.0" },
+  // For the tests of alarms, which use version 2 of its API.
+  alertmanager: {
+    package: "alertmanager",
+    versionMin: "0.24.0",
+    alsoNamed: "prometheus-alertmanager",
+  },
   nats: { package: "nats", versionMin: "0.1.0" },
   kafka: { package: "kafka", versionMin: "4.1.1", javaMin: 17 },
   // A schema registry with the interface of Confluent's, for the tests.

@@ -75,9 +75,9 @@ export async function versionOf(path: string): Promise<string | undefined> {
 
 /** The program on the PATH, if it is at least the oldest version Petrel works with. */
 export async function lookOnPath(name: ProgramName): Promise<PathLook> {
-  const { versionMin, javaMin } = CATALOGUE[name];
+  const { versionMin, javaMin, alsoNamed = name } = CATALOGUE[name];
   if (javaMin !== undefined) return { reason: "its jars are used as they are pinned" };
-  const path = Bun.which(name);
+  const path = Bun.which(name) ?? Bun.which(alsoNamed);
   if (path === null) return { reason: "not there" };
   const version = await versionOf(path);
   if (version === undefined) return { reason: `${path} does not tell its version` };

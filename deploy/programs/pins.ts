@@ -101,6 +101,9 @@ export const PINS: Readonly<Record<PackageName, PackagePins>> = {
     },
     debian: { packages: ["prometheus", "promtool"], suites: ["own", "sid"] },
   },
+  alertmanager: {
+    debian: { packages: ["prometheus-alertmanager"], suites: ["own", "sid"] },
+  },
   nats: {
     release: {
       version: "0.5.0",

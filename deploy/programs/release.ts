@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { copyFile, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { PetrelError } from "../../core/mod.ts";
-import { programsOf } from "./catalogue.ts";
+import { CATALOGUE, programsOf } from "./catalogue.ts";
 import { DEADLINES, download } from "./download.ts";
 import type { Receipt } from "./find.ts";
 import { platform, type ReleasePin } from "./pins.ts";
@@ -56,7 +56,8 @@ export async function fetchRelease(
 /** Copies the package's executables from the first of `dirs` that holds each to `context.outDir`. */
 export async function takeExecutables(dirs: readonly string[], context: WayContext): Promise<void> {
   for (const name of programsOf(context.packageName)) {
-    const files = dirs.map((dir) => join(dir, name));
+    const { alsoNamed = name } = CATALOGUE[name];
+    const files = [name, alsoNamed].flatMap((file) => dirs.map((dir) => join(dir, file)));
     const file = files.find((candidate) => existsSync(candidate));
     if (file === undefined) throw new PetrelError("UNAVAILABLE", `the package holds no ${name}`);
     await copyFile(file, join(context.outDir, name));
