@@ -7,6 +7,7 @@ import { Alarms } from "./config-alarms.ts";
 import { Audit, Bridge, Kafka } from "./config-audit.ts";
 import { Gateway } from "./config-gateway.ts";
 import { Cards, Webhooks } from "./config-mesh.ts";
+import { Tools } from "./config-tools.ts";
 import { Duration, Label, Path, Secret, Tls, Url } from "./config-types.ts";
 
 const Nats = z
@@ -168,6 +169,7 @@ export const ConfigSchema = z
     kafka: Kafka.optional(),
     bridge: Bridge.prefault({}),
     mcp: Mcp.prefault({}),
+    tools: Tools.prefault({}),
     gateway: Gateway.optional(),
     webhooks: Webhooks.prefault({}),
     cards: Cards.prefault({}),

@@ -59,3 +59,11 @@ export {
 } from "./splunk/source.ts";
 export type { SplunkQuery } from "./splunk/spl.ts";
 export { type SplunkToolOptions, splunkTools } from "./splunk/tools.ts";
+export type { ToolRule } from "./toolbox/policy.ts";
+export type { ToolReply, Tools, ToolWords } from "./toolbox/port.ts";
+export {
+  makeToolbox,
+  type Toolbox,
+  type ToolboxOptions,
+  type ToolboxServer,
+} from "./toolbox/toolbox.ts";

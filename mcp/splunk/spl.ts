@@ -228,6 +228,17 @@ export function toSpl(query: SplunkQuery): string {
   return spl;
 }
 
+/**
+ * A whole statement that somebody else wrote, as it may be sent to somebody else: `search`, terms, and
+ * allow-listed commands. Rejects with QUERY_REFUSED, also what begins with a command or in SPL2.
+ */
+export function checkSplStatement(text: string): string {
+  const { terms, commands } = splFragment(text);
+  if (terms === "" || terms.startsWith("@"))
+    throw refuse("search", "must begin with search terms, such as index=main ERROR");
+  return [`search ${terms}`, ...commands].join(" | ");
+}
+
 /** An instant as Splunk takes it: seconds since the epoch with milliseconds. */
 export function splTime(ms: number): string {
   return (ms / 1000).toFixed(3);

@@ -9,7 +9,7 @@ import { type BodyFault, type ExportGauge, exportBody, makeGauge } from "./expor
 import { type Jobs, makeJobs } from "./jobs.ts";
 import { runSearch } from "./pipeline.ts";
 import type { RowProvider, RowQuery, SimRow } from "./rows.ts";
-import { parseSpl, type SimSearch } from "./spl.ts";
+import { parsedCommands, parseSpl, type SimSearch } from "./spl.ts";
 
 /**
  * What may go wrong with one request. Those of {@link BodyFault} apply to an export's body,
@@ -152,7 +152,7 @@ function routes(app: Hono<Env>, parts: Parts, jobs: Jobs): void {
     messages(405, "ERROR", "Method Not Allowed", { Allow: "POST" }),
   );
   app.post(`${base}/parser`, (context) => {
-    const { parsed } = parseSpl(context.get("seen").params["q"] ?? "");
+    const parsed = parsedCommands(context.get("seen").params["q"] ?? "");
     return Response.json({ commands: parsed.map((each) => ({ ...each, pipeline: "streaming" })) });
   });
   app.post(`${base}/jobs`, (context) => {

@@ -181,12 +181,38 @@ function parseCommand(command: string, args: string): SimCommand {
   throw splError(`Unknown search command '${command}'.`);
 }
 
-/** Reads SPL. Throws QUERY_REFUSED with Splunk's own sentence in `fields.message`. */
-export function parseSpl(spl: string): SimSearch {
-  const parsed = segmentsOf(spl).map((segment) => {
+/** What Splunk knows and this stand-in does not run; its parser tells of them all the same. */
+const PARSED_ONLY = new Set(
+  (
+    "append appendcols bin bucket chart collect convert datamodel dbxquery dedup delete dump eval " +
+    "eventcount eventstats fillnull fit from inputlookup join loadjob lookup makeresults map mcollect " +
+    "metadata meventcollect multisearch mvexpand outputcsv outputlookup outputtext rare regex rename " +
+    "rest rex run savedsearch script sendalert sendemail set sort spath stats streamstats table tail " +
+    "timechart top transaction tscollect tstats typeahead where fields head"
+  ).split(" "),
+);
+
+/** What `search/v2/parser` tells of SPL: its commands, run or not. Throws as {@link parseSpl} does. */
+export function parsedCommands(spl: string): SimSearch["parsed"] {
+  const parsed = commandsOf(spl);
+  if (parsed.length === 0) throw splError("Empty search.");
+  for (const { command, rawargs } of parsed) {
+    if (command === "search") new TermParser(tokensOf(rawargs)).parse();
+    else if (!PARSED_ONLY.has(command)) throw splError(`Unknown search command '${command}'.`);
+  }
+  return parsed;
+}
+
+function commandsOf(spl: string): SimSearch["parsed"] {
+  return segmentsOf(spl).map((segment) => {
     const [, command = "", rawargs = ""] = /^(\S*)\s*(.*)$/s.exec(segment) ?? [];
     return { command: command.toLowerCase(), rawargs };
   });
+}
+
+/** Reads SPL. Throws QUERY_REFUSED with Splunk's own sentence in `fields.message`. */
+export function parseSpl(spl: string): SimSearch {
+  const parsed = commandsOf(spl);
   const [first, ...rest] = parsed;
   if (first?.command !== "search") {
     throw splError(`Unknown search command '${first?.command.split(/[=("]/)[0] ?? ""}'.`);

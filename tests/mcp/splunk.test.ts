@@ -170,7 +170,7 @@ describe("failures", () => {
 
   test("what Splunk's parser refuses is never run", async () => {
     const { sim, client } = pair();
-    const odd = { ...query, search: "line | timechart count" }; // the stand-in does not know it
+    const odd = { ...query, search: "line OR | head 1" }; // nothing follows OR
     expect((await failureOf(client.export(odd, never))).code).toBe("QUERY_REFUSED");
     expect(sim.requests.map(({ path }) => path)).toEqual(["search/v2/parser"]);
   });
