@@ -1,6 +1,17 @@
 /** The agents: what each decides. cli/ passes in the systems they need. */
 export { makeEchoAgent } from "./echo/agent.ts";
 export {
+  INCIDENTS_SCHEMA,
+  INCIDENTS_SKILL,
+  IncidentSummary,
+  IncidentsAnswer,
+  type IncidentsAsked,
+  IncidentsRequest,
+  readIncidentsAnswer,
+  readIncidentsRequest,
+} from "./incidents/protocol.ts";
+export { Change, INCIDENT_STATES, Incident, Matcher, Silence } from "./incidents/record.ts";
+export {
   type Dashboards,
   type Link,
   type MetricSeries,

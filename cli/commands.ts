@@ -69,6 +69,46 @@ ${CONFIG_HELP}`,
     load: () => import("./commands/investigate.ts"),
   },
   {
+    name: "incidents",
+    summary: "what is wrong now and was before; confirm it, or silence it",
+    help: `usage: petrel incidents [list] [--state open,resolved|all] [--service S] [--limit N] [options]
+       petrel incidents show ID [options]
+       petrel incidents confirm ID [--cause "…"] [--note "…"] [options]
+       petrel incidents reject ID [--cause "…"] [--note "…"] [options]
+       petrel incidents silence --match FIELD=VALUE... (--for D | --until T) [--from T] --comment "…" [options]
+       petrel incidents silences [options]
+       petrel incidents unsilence ID [options]
+       petrel incidents watch [--every 5s] [options]
+
+  list      those that are not closed, newest first
+  show      one of them: what happened, what it rests on, what became of it, what it cost
+  confirm   its cause is right; the next one like it says so. --cause: as you know it
+  reject    its cause is wrong. --cause: what it was instead
+  silence   nobody is told of what matches, until it ends; it is still found, kept and listed
+  silences  those that were set, and the maintenance of the configuration
+  unsilence a silence ends now
+  watch     every change as it comes, until Ctrl-C
+
+  ID                an incident's id, or its beginning when it is one incident's alone
+  --state STATES    pending, open, resolved, closed; or all
+  --service S       of this service
+  --limit N         at most so many (default 50)
+  --match F=V       service, mechanism, severity, kind or location; = or !=, * is any text; all have to match
+  --for, --until    how long, such as 2h, or until when: ISO 8601 with a zone
+  --json            one JSON object; watch writes one per change
+${CONFIG_HELP}
+It asks the SRE agent in the mesh. Exit codes beside the common ones: 1 there is no such incident or
+silence, or more than one; 4 no SRE agent is in the mesh.
+
+examples:
+  petrel incidents
+  petrel incidents show 01a1fdf1-4c90
+  petrel incidents confirm 01a1fdf1-4c90 --cause "ledger held its locks" --note "fixed in ledger 4.2"
+  petrel incidents silence --match 'service=payment-*' --match severity=warning --for 2h --comment "release 4.2"
+`,
+    load: () => import("./commands/incidents.ts"),
+  },
+  {
     name: "agents",
     summary: "list the agents in the mesh, and add those of others",
     help: `usage: petrel agents [--skill S] [--tag T] [--version RANGE] [--json] [options]
@@ -175,5 +215,4 @@ export const NOT_BUILT_YET: Readonly<Record<string, string>> = {
   ask: "questions in plain words, answered by the agents",
   tasks: "the A2A tasks in the mesh",
   bench: 'use "make bench" in the source tree',
-  incidents: "the list of incidents",
 };

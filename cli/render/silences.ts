@@ -1,0 +1,65 @@
+/** Silences as people read them: what they hold back, from when until when, and who wanted it. */
+import type { Matcher, Silence } from "../../agents/mod.ts";
+import { columns } from "./lines.ts";
+import { lengthWords, minuteWords } from "./moments.ts";
+import { colour, oneLine } from "./text.ts";
+
+interface One {
+  readonly silence: Silence;
+}
+
+/** `service=payment-* severity!=critical`; a value with a blank in quotes. */
+export function matchersWords(matchers: readonly Matcher[]): string {
+  const words = matchers.map(({ field, isEqual, value }) => {
+    const shown = oneLine(value, 200);
+    return `${field}${isEqual ? "=" : "!="}${/\s/.test(shown) ? JSON.stringify(shown) : shown}`;
+  });
+  return words.join(" ");
+}
+
+export function silencedWords({ silence }: One): string {
+  const { id, from, until, matchers, comment } = silence;
+  const lengthMs = Date.parse(until) - Date.parse(from);
+  return [
+    `${colour("green", "silenced")} ${matchersWords(matchers)}`,
+    `  ${minuteWords(from)} to ${minuteWords(until)} (${lengthWords(lengthMs)}): ${oneLine(comment, 500)}`,
+    colour("grey", `  ends early with: petrel incidents unsilence ${id}`),
+  ].join("\n");
+}
+
+export function unsilencedWords({ silence }: One): string {
+  const { id, matchers } = silence;
+  return `ended silence ${id}: people are told again of ${matchersWords(matchers)}`;
+}
+
+/** All of them in a table with how each stands, and the maintenance that recurs. */
+export function silencesWords(
+  given: { readonly silences: readonly Silence[]; readonly maintenance: readonly string[] },
+  nowMs: number,
+): string {
+  const { silences, maintenance } = given;
+  const head = ["id", "", "from", "until", "what", "by", "why"].map((word) => colour("grey", word));
+  const table =
+    silences.length === 0 ? "no silence" : columns([head, ...silences.map(rowOf(nowMs))]);
+  const planned = maintenance.map((words) => `  ${oneLine(words, 300)}`);
+  return [table, ...(planned.length > 0 ? ["maintenance, by configuration", ...planned] : [])].join(
+    "\n",
+  );
+}
+
+function rowOf(nowMs: number) {
+  return ({ id, from, until, matchers, by, comment }: Silence): string[] => [
+    colour("bold", id),
+    standing(Date.parse(from), Date.parse(until), nowMs),
+    minuteWords(from),
+    minuteWords(until),
+    oneLine(matchersWords(matchers), 80),
+    oneLine(by, 24),
+    oneLine(comment, 80),
+  ];
+}
+
+function standing(fromMs: number, untilMs: number, nowMs: number): string {
+  if (nowMs >= untilMs) return colour("grey", "over");
+  return nowMs >= fromMs ? colour("green", "holds") : colour("yellow", "to come");
+}

@@ -1,0 +1,115 @@
+/**
+ * An SRE agent that knows of incidents what a test says, and answers about them as
+ * agents/incidents/protocol.ts has it. It investigates nothing and keeps nothing.
+ */
+import type { AgentDefinition, Turn, TurnResult } from "../../a2a/mod.ts";
+import {
+  INCIDENTS_SKILL,
+  type Incident,
+  IncidentSummary,
+  type IncidentsAnswer,
+  type IncidentsRequest,
+  readIncidentsRequest,
+  type Silence,
+} from "../../agents/mod.ts";
+import { messageOf, newId, PetrelError } from "../../core/mod.ts";
+
+export interface Known {
+  incidents: Incident[];
+  silences: Silence[];
+  readonly maintenance: string[];
+}
+
+/** Answers from `known`, and changes it. `now` is every moment it writes down. */
+export function incidentsAgent(known: Known, now = "2026-11-30T04:00:00.000Z"): AgentDefinition {
+  return {
+    name: "sre",
+    description: "Knows of incidents.",
+    version: "1.0.0",
+    skills: [
+      { id: INCIDENTS_SKILL, name: "Incidents", description: "Tells of them.", tags: ["sre"] },
+    ],
+    run: async (turn) => answer(known, now, turn),
+  };
+}
+
+/** One that answers with `data`, whatever it is asked. */
+export function answeringWith(data: Record<string, unknown>): AgentDefinition {
+  return {
+    ...incidentsAgent({ incidents: [], silences: [], maintenance: [] }),
+    run: async () => ({ kind: "message", text: "here", data }),
+  };
+}
+
+function answer(known: Known, now: string, turn: Turn): TurnResult {
+  try {
+    const by = turn.onBehalf ?? turn.caller;
+    const data = answerTo(known, readIncidentsRequest(turn.data), { now, by });
+    return { kind: "message", text: data.kind, data };
+  } catch (error) {
+    return { kind: "rejected", text: messageOf(error) };
+  }
+}
+
+interface Asking {
+  readonly now: string;
+  readonly by: string;
+}
+
+function answerTo(known: Known, request: IncidentsRequest, { now, by }: Asking): IncidentsAnswer {
+  switch (request.action) {
+    case "list": {
+      const { states, service, limit } = request;
+      const found = known.incidents.filter(
+        (one) =>
+          (states ?? [one.state]).includes(one.state) &&
+          (service === undefined || one.services.includes(service)),
+      );
+      const newest = found.toSorted((one, other) => (one.openedAt < other.openedAt ? 1 : -1));
+      const incidents = newest.slice(0, limit).map(summaryOf);
+      return { kind: "incidents", incidents, isCut: found.length > limit };
+    }
+    case "show":
+      return { kind: "incident", incident: find(known.incidents, request.incident, "incident") };
+    case "confirm":
+    case "reject": {
+      const incident = find(known.incidents, request.incident, "incident");
+      const cause = request.cause ?? `${incident.service}: ${incident.mechanism}`;
+      const { note } = request;
+      const judged = { isConfirmed: request.action === "confirm", by, at: now, cause };
+      incident.judgement = { ...judged, ...(note === undefined ? {} : { note }) };
+      return { kind: "incident", incident };
+    }
+    case "silence": {
+      const { matchers, from = now, until, comment } = request;
+      const silence = { id: newId(), matchers, from, until, comment, by };
+      known.silences.push(silence);
+      return { kind: "silence", silence };
+    }
+    case "unsilence": {
+      const silence = find(known.silences, request.silence, "silence");
+      known.silences = known.silences.filter(({ id }) => id !== silence.id);
+      return { kind: "silence", silence: { ...silence, until: now } };
+    }
+    case "silences":
+      return { kind: "silences", silences: known.silences, maintenance: known.maintenance };
+    default:
+      request satisfies never;
+      throw new PetrelError("INTERNAL", "an action that nobody knows");
+  }
+}
+
+function find<T extends { readonly id: string }>(all: readonly T[], ref: string, what: string): T {
+  const found = all.filter(({ id }) => id.startsWith(ref));
+  const [only] = found;
+  if (only !== undefined && found.length === 1) return only;
+  if (only === undefined) throw new PetrelError("USAGE", `there is no ${what} ${ref}`);
+  throw new PetrelError("USAGE", `${ref} is the beginning of ${found.length} ${what}s`);
+}
+
+function summaryOf(incident: Incident): IncidentSummary {
+  const names = Object.keys(IncidentSummary.shape);
+  return IncidentSummary.parse(
+    Object.fromEntries(Object.entries(incident).filter(([name]) => names.includes(name))),
+  );
+}
