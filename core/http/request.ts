@@ -8,7 +8,7 @@ import { checkServerIdentity } from "node:tls";
 import type { z } from "zod";
 import { messageOf, PetrelError } from "../errors.ts";
 import * as limits from "../limits.ts";
-import { failureOfStatus, systemMessage } from "./status.ts";
+import { failureOfStatus, retryAfterMs, systemMessage } from "./status.ts";
 
 export interface HttpTls {
   /** PEM of the certificate authority to trust instead of the system's. */
@@ -31,6 +31,11 @@ export interface HttpRequest {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
   readonly tls?: HttpTls;
+  /**
+   * Texts that no error may show, wherever they come from: parts of the address, keys in the body.
+   * Headers that carry credentials count by themselves.
+   */
+  readonly secrets?: readonly string[];
 }
 
 /** An answer with a 2xx status. `body` can be read once; leaving its loop early frees the connection. */
@@ -39,6 +44,8 @@ export interface HttpResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly body: AsyncIterable<Uint8Array>;
+  /** Frees the connection of a body that nobody reads. */
+  discard(): Promise<void>;
 }
 
 const UNREACHABLE = new Set([
@@ -61,6 +68,7 @@ interface Call {
   readonly timeoutMs: number;
   readonly deadline: AbortSignal;
   readonly caller: AbortSignal | undefined;
+  readonly secrets: readonly string[];
 }
 
 function placeOf(url: string, system: string): string {
@@ -75,10 +83,12 @@ function placeOf(url: string, system: string): string {
 }
 
 /** Names a failure of the transport. `reading` is true once the answer's head has arrived. */
-function transportError(error: unknown, call: Call, reading: boolean): PetrelError {
-  if (error instanceof PetrelError) return error;
-  const { system, place } = call;
+function transportError(failure: unknown, call: Call, reading: boolean): PetrelError {
+  if (failure instanceof PetrelError) return failure;
+  const { system, place, secrets } = call;
   const fields = { system, place };
+  // What fetch throws holds the whole address.
+  const error = secrets.length === 0 ? failure : withoutAddress(failure);
   if (call.caller?.aborted) {
     return new PetrelError("CANCELLED", `${system}: the call was cancelled`, fields, error);
   }
@@ -96,8 +106,13 @@ function transportError(error: unknown, call: Call, reading: boolean): PetrelErr
     const text = `${system}: ${place} closed the connection before its answer was complete`;
     return new PetrelError("INCOMPLETE", text, fields, error);
   }
-  const why = UNREACHABLE.has(code) ? code : messageOf(error, 200);
+  const why = UNREACHABLE.has(code) ? code : without(messageOf(error, 200), secrets);
   return new PetrelError("UNAVAILABLE", `${system}: cannot reach ${place}: ${why}`, fields, error);
+}
+
+function withoutAddress(failure: unknown): Error {
+  const code = failure instanceof Error && "code" in failure ? { code: failure.code } : {};
+  return Object.assign(new Error(messageOf(failure, 200)), code);
 }
 
 function tlsInit(tls: HttpTls): BunFetchRequestInit["tls"] {
@@ -142,16 +157,16 @@ async function readTextUpTo(body: AsyncIterable<Uint8Array>, bytesMax: number): 
   return text + decoder.decode();
 }
 
-/** Credentials may come back in an error page: every value of a header that carries one is removed. */
-function withoutSecrets(text: string, headers: Readonly<Record<string, string>>): string {
-  let clean = text;
-  for (const [name, value] of Object.entries(headers)) {
-    if (!/authorization|api-?key|token|cookie/i.test(name)) continue;
-    for (const secret of [value, ...value.split(/\s+/)]) {
-      if (secret.length >= 8) clean = clean.replaceAll(secret, "[secret]");
-    }
-  }
-  return clean;
+/** Credentials may come back in an error page: every value of a header that carries one. */
+function secretsIn(headers: Readonly<Record<string, string>>): string[] {
+  return Object.entries(headers)
+    .filter(([name]) => /authorization|api-?key|token|cookie/i.test(name))
+    .flatMap(([, value]) => [value, ...value.split(/\s+/)])
+    .filter((secret) => secret.length >= 8);
+}
+
+function without(text: string, secrets: readonly string[]): string {
+  return secrets.reduce((clean, secret) => clean.replaceAll(secret, "[secret]"), text);
 }
 
 /**
@@ -160,13 +175,16 @@ function withoutSecrets(text: string, headers: Readonly<Record<string, string>>)
  * Rejects with UNAVAILABLE (no connection, 5xx), OVERLOADED (429, 503), UNAUTHENTICATED (401, 403),
  * QUERY_REFUSED (other 4xx, with the system's own words in `fields.message`), PROTOCOL_VIOLATION (a
  * redirect), INCOMPLETE (connection cut), DEADLINE_EXCEEDED or CANCELLED. `fields.system` and, where
- * there is one, `fields.status` say whose answer it was.
+ * there is one, `fields.status` say whose answer it was; `fields.retryAfterMs` when to come again, where
+ * the system said so.
  */
 export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
   const { system, headers = {} } = request;
+  const secrets = (request.secrets ?? []).filter((secret) => secret !== "");
   const call: Call = {
     system,
-    place: placeOf(request.url, system),
+    place: without(placeOf(request.url, system), secrets),
+    secrets,
     timeoutMs: request.timeoutMs,
     deadline: AbortSignal.timeout(request.timeoutMs),
     caller: request.signal,
@@ -190,9 +208,13 @@ export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
   }
   const { status } = response;
   const body = readBody(response, call);
-  if (status >= 200 && status < 300) return { system, status, headers: response.headers, body };
+  if (status >= 200 && status < 300) {
+    const discard = async () => response.body?.cancel().catch(() => undefined);
+    return { system, status, headers: response.headers, body, discard };
+  }
   const text = await readTextUpTo(body, limits.HTTP_ERROR_BODY_BYTES_MAX);
-  throw failureOfStatus(system, status, withoutSecrets(systemMessage(text), headers));
+  const message = without(systemMessage(text), [...secrets, ...secretsIn(headers)]);
+  throw failureOfStatus(system, status, message, retryAfterMs(response.headers));
 }
 
 /**

@@ -29,10 +29,14 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The reasons in a JSON error body: Splunk `messages[].text`, Grafana `results.*.error`, `error`, `message`. */
+/**
+ * The reasons in a JSON error body: Splunk `messages[].text`, Grafana `results.*.error`, `error`,
+ * `message`, PagerDuty `errors[]`, Alertmanager a text alone.
+ */
 function reasonsIn(body: unknown): string[] {
+  if (typeof body === "string") return [body];
   if (!isRecord(body)) return [];
-  const { messages, results, error, message } = body;
+  const { messages, results, error, message, errors } = body;
   const nested = [
     ...(Array.isArray(messages) ? messages.filter(isRecord).map((item) => item["text"]) : []),
     ...(isRecord(results)
@@ -42,6 +46,7 @@ function reasonsIn(body: unknown): string[] {
       : []),
     isRecord(error) ? error["message"] : error,
     message,
+    ...(Array.isArray(errors) ? errors : []),
   ];
   return nested.filter((text): text is string => typeof text === "string" && text !== "");
 }
@@ -58,13 +63,33 @@ export function systemMessage(text: string): string {
   return reasons.join("; ").replace(/\s+/g, " ").trim().slice(0, MESSAGE_CHARS_MAX);
 }
 
+const RETRY_AFTER_MS_MAX = 86_400_000;
+
+/**
+ * What `Retry-After` asks for, in milliseconds, at most a day: seconds, or a date, which is read against
+ * the server's own clock. Undefined where there is none, or it makes no sense.
+ */
+export function retryAfterMs(headers: Headers): number | undefined {
+  const text = headers.get("retry-after")?.trim() ?? "";
+  const ms = /^\d+$/.test(text)
+    ? Number(text) * 1_000
+    : Date.parse(text) - Date.parse(headers.get("date") ?? "");
+  return ms >= 0 ? Math.min(ms, RETRY_AFTER_MS_MAX) : undefined;
+}
+
 /** The error for a status that is not 2xx; `message` is the system's own reason, or "". */
-export function failureOfStatus(system: string, status: number, message: string): PetrelError {
+export function failureOfStatus(
+  system: string,
+  status: number,
+  message: string,
+  afterMs?: number,
+): PetrelError {
   const code = codeOf(status);
   const why = message === "" ? "" : `: ${message}`;
   return new PetrelError(code, `${system} ${SAID[code] ?? "failed"} (HTTP ${status})${why}`, {
     system,
     status,
     message,
+    ...(afterMs === undefined ? {} : { retryAfterMs: afterMs }),
   });
 }
