@@ -93,6 +93,11 @@ export const Incident = z.strictObject({
   evidence: z.array(EvidenceJson).max(50),
   explanation: Explanation.optional(),
   seenBefore: z.array(SeenBefore).max(5),
+  /** Where a person can see the same data. */
+  links: z
+    .array(z.strictObject({ title: z.string().max(300), url: z.string().max(2_000) }))
+    .max(20)
+    .default([]),
   /** Of all its explanations. */
   cost: Cost,
   timeline: z.array(Change).max(200),

@@ -1,0 +1,89 @@
+/**
+ * The book: what has to be known to decide about incidents, in one KV value that is changed by
+ * compare-and-set alone, so that SRE agents that work on several windows at once decide one after the
+ * other. It holds the incidents that are not over, and what has still to be told of them; everything
+ * else about an incident is in its own record (record.ts).
+ */
+import { z } from "zod";
+import { INCIDENT_KINDS, SEVERITIES } from "../../alarms/mod.ts";
+import { WindowJson } from "../protocol.ts";
+import { CHANGE_KINDS, INCIDENT_STATES, Silence, Token } from "./record.ts";
+
+/** Incidents that are not over. One more is told as one incident about there being too many. */
+export const HEADS_MAX = 300;
+/** Investigations remembered, so that none counts twice. */
+export const TAKEN_MAX = 500;
+export const SILENCES_MAX = 200;
+export const HEAD_SERVICES_MAX = 20;
+/** Changes of one incident that are still to be told. */
+export const PENDING_MAX = 20;
+
+/** A change that is decided and not yet done with: recorded, made an event, told. */
+export const Pending = z.strictObject({
+  seq: z.number().int().min(1),
+  kind: z.enum(CHANGE_KINDS),
+  at: z.string(),
+  text: z.string().max(1_000),
+  investigation: Token.optional(),
+  window: WindowJson.optional(),
+  by: z.string().max(200).optional(),
+  /** Whether sinks are told. */
+  isTold: z.boolean(),
+  /** The process that sees to it. */
+  owner: Token,
+});
+export type Pending = z.infer<typeof Pending>;
+
+export const Head = z.strictObject({
+  id: Token,
+  fingerprint: Token,
+  kind: z.enum(INCIDENT_KINDS),
+  state: z.enum(INCIDENT_STATES),
+  severity: z.enum(SEVERITIES),
+  service: z.string().max(200),
+  mechanism: z.string().max(200),
+  location: z.string().max(500).optional(),
+  confidence: z.number().min(0).max(1),
+  services: z.array(z.string().max(200)).max(HEAD_SERVICES_MAX),
+  openedAt: z.string(),
+  updatedAt: z.string(),
+  resolvedAt: z.string().optional(),
+  firstWindow: WindowJson,
+  lastWindow: WindowJson,
+  windows: z.number().int().min(1),
+  /** Quiet windows since the last one that showed it, and where the last of them ended. */
+  quiet: z.number().int().min(0),
+  quietUntil: z.string().optional(),
+  /** Ends of the windows in which it was resolved or opened again, lately. */
+  flips: z.array(z.string()).max(100),
+  isFlapping: z.boolean(),
+  silencedBy: Token.optional(),
+  /** What sinks believe. */
+  told: z.enum(["nothing", "open", "resolved"]),
+  /** End of the window in which sinks were last told. */
+  toldUntil: z.string().optional(),
+  /** What is new since, in words, and waits for its turn. */
+  news: z.array(z.string().max(300)).max(10),
+  /** The investigation it is told with. */
+  investigation: Token,
+  /** Of its last change. */
+  seq: z.number().int().min(0),
+  pending: z.array(Pending).max(PENDING_MAX + 2),
+});
+export type Head = z.infer<typeof Head>;
+
+export const Book = z.strictObject({
+  version: z.literal(1),
+  heads: z.array(Head).max(HEADS_MAX + 1),
+  silences: z.array(Silence).max(SILENCES_MAX),
+  /** The last investigations that were taken, oldest first. */
+  taken: z.array(Token).max(TAKEN_MAX),
+});
+export type Book = z.infer<typeof Book>;
+
+export const EMPTY_BOOK: Book = { version: 1, heads: [], silences: [], taken: [] };
+
+/** The id of a change, the same in its notice, its event and its record. */
+export function changeId(incident: string, seq: number): string {
+  return `${incident}.${seq}`;
+}

@@ -1,0 +1,69 @@
+/**
+ * Brings one notice to one sink: again and again while the sink says later, at most for as long as the
+ * configuration allows. At least once, always under the same id; once, where the receiver knows the id.
+ */
+import type { AlarmSink, Notice } from "../../alarms/mod.ts";
+import { asPetrelError, type Clock, type Logger, messageOf } from "../../core/mod.ts";
+
+export interface DeliverOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** How long it is tried, milliseconds. */
+  readonly retryForMs: number;
+}
+
+const FIRST_WAIT_MS = 500;
+const WAIT_MS_MAX = 30_000;
+/** A sink that asks for more patience gets this much. */
+const RETRY_AFTER_MS_MAX = 300_000;
+
+export type Delivered =
+  | { readonly state: "delivered" }
+  | { readonly state: "dead"; readonly reason: string };
+
+/** Rejects only when `signal` aborts: what was not sent then is still pending. */
+export async function deliver(
+  sink: AlarmSink,
+  notice: Notice,
+  { clock, log, retryForMs }: DeliverOptions,
+  signal: AbortSignal,
+): Promise<Delivered> {
+  const deadlineMs = clock.nowMs() + retryForMs;
+  for (let attempt = 1; ; attempt++) {
+    const error = await attemptOf(sink, notice, signal);
+    if (error === undefined) return { state: "delivered" };
+    // Stopped, not refused: the next owner sends it.
+    signal.throwIfAborted();
+    const { retry, fields } = asPetrelError(error, "INTERNAL", `sink ${sink.name}`);
+    const waitMs = waitOf(attempt, fields["retryAfterMs"]);
+    const again = retry === "later" && clock.nowMs() + waitMs < deadlineMs;
+    const told = { sink: sink.name, noticeId: notice.id, attempt, error };
+    log[again ? "warn" : "error"](again ? "alarm.not_sent" : "alarm.dead", told);
+    if (!again) return { state: "dead", reason: messageOf(error) };
+    await clock.sleep(waitMs, signal);
+  }
+}
+
+/** A sink that ignores its own deadline is left alone after it. */
+async function attemptOf(sink: AlarmSink, notice: Notice, stop: AbortSignal): Promise<unknown> {
+  const late = AbortSignal.timeout(sink.timeoutMs);
+  const either = AbortSignal.any([stop, late]);
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(either.reason);
+  either.addEventListener("abort", abort, { once: true });
+  try {
+    either.throwIfAborted();
+    await Promise.race([sink.send(notice, either), aborted.promise]);
+    return undefined;
+  } catch (error) {
+    return error ?? new Error("a sink failed without a word");
+  } finally {
+    either.removeEventListener("abort", abort);
+  }
+}
+
+function waitOf(attempt: number, asked: unknown): number {
+  const capMs = Math.min(WAIT_MS_MAX, FIRST_WAIT_MS * 2 ** (attempt - 1));
+  const ownMs = capMs * (0.5 + Math.random() / 2);
+  return typeof asked === "number" && asked > ownMs ? Math.min(asked, RETRY_AFTER_MS_MAX) : ownMs;
+}

@@ -1,0 +1,232 @@
+/**
+ * What people and other agents ask about incidents (protocol.ts), answered. Who asks is the caller of the
+ * request, and stands in the timeline; a refusal says what is wrong in one sentence.
+ */
+import type { Turn, TurnResult } from "../../a2a/mod.ts";
+import { type Clock, newId, PetrelError } from "../../core/mod.ts";
+import { type Book, type Head, SILENCES_MAX } from "./book.ts";
+import { changed } from "./change.ts";
+import { current } from "./compose.ts";
+import type { IncidentDesk } from "./desk.ts";
+import {
+  type IncidentSummary,
+  type IncidentsAnswer,
+  type IncidentsRequest,
+  readIncidentsRequest,
+  IncidentSummary as SummaryShape,
+} from "./protocol.ts";
+import type { Change, Incident, Judgement } from "./record.ts";
+import { type Maintenance, maintenanceWords } from "./silences.ts";
+import type { IncidentStore } from "./store.ts";
+import type { Teller } from "./teller.ts";
+
+export interface RequestsOptions {
+  readonly store: IncidentStore;
+  readonly desk: IncidentDesk;
+  readonly teller: Teller;
+  readonly maintenance: readonly Maintenance[];
+  readonly clock: Clock;
+  readonly owner: string;
+  readonly event: (incident: Incident, change: Change, signal: AbortSignal) => Promise<string>;
+}
+
+type Asked<Action extends IncidentsRequest["action"]> = Extract<
+  IncidentsRequest,
+  { action: Action }
+>;
+
+const STATES_SHOWN = ["pending", "open", "resolved"] as const;
+/** Records looked through for one list. */
+const LOOKED_AT_MAX = 5_000;
+
+/** Answers with a plain message; a request that cannot be done ends as a task that was rejected. */
+export async function answerIncidents(turn: Turn, options: RequestsOptions): Promise<TurnResult> {
+  try {
+    const answer = await answerOf(readIncidentsRequest(turn.data), turn, options);
+    return { kind: "message", text: wordsOf(answer), data: answer };
+  } catch (error) {
+    const isTheirs = error instanceof PetrelError && error.retry === "never";
+    if (isTheirs && error.code !== "CANCELLED") return { kind: "rejected", text: error.message };
+    throw error;
+  }
+}
+
+function answerOf(
+  asked: IncidentsRequest,
+  turn: Turn,
+  options: RequestsOptions,
+): Promise<IncidentsAnswer> {
+  switch (asked.action) {
+    case "list":
+      return list(asked, options);
+    case "show":
+      return show(asked.incident, options);
+    case "confirm":
+    case "reject":
+      return judge(asked, turn, options);
+    case "silence":
+      return silence(asked, turn, options);
+    case "unsilence":
+      return unsilence(asked.silence, options);
+    case "silences":
+      return silences(options);
+    default:
+      asked satisfies never;
+      throw new PetrelError("INTERNAL", "an action of incidents that nobody handles");
+  }
+}
+
+function wordsOf(answer: IncidentsAnswer): string {
+  if (answer.kind === "incidents") return `${answer.incidents.length} incidents`;
+  if (answer.kind === "incident") return answer.incident.title;
+  return answer.kind === "silence" ? "silenced" : `${answer.silences.length} silences`;
+}
+
+async function list(
+  { states = STATES_SHOWN, service, limit }: Asked<"list">,
+  { store }: RequestsOptions,
+): Promise<IncidentsAnswer> {
+  const { heads } = await store.book();
+  const ids = (await store.ids()).reverse().slice(0, LOOKED_AT_MAX);
+  const unrecorded = heads.filter(({ id, state }) => state === "pending" && !ids.includes(id));
+  const found: IncidentSummary[] = unrecorded.map(summaryOfHead).filter(isWanted);
+  for (let at = 0; at < ids.length && found.length <= limit; at += limit) {
+    const records = await store.incidents(ids.slice(at, at + limit));
+    found.push(...records.map((record) => summaryOf(record, heads)).filter(isWanted));
+  }
+  return { kind: "incidents", incidents: found.slice(0, limit), isCut: found.length > limit };
+
+  function isWanted(one: IncidentSummary): boolean {
+    return states.includes(one.state) && (service === undefined || one.services.includes(service));
+  }
+}
+
+function summaryOf(record: Incident, heads: readonly Head[]): IncidentSummary {
+  const shown = current(record, headOf(heads, record.id));
+  return SummaryShape.strip().parse(shown);
+}
+
+/** Seen in too few windows to have a record. */
+function summaryOfHead(head: Head): IncidentSummary {
+  return SummaryShape.strip().parse({ ...head, title: `${head.service}: ${head.mechanism}` });
+}
+
+function headOf(heads: readonly Head[], id: string): Head | undefined {
+  return heads.find((head) => head.id === id);
+}
+
+async function show(ref: string, { store }: RequestsOptions): Promise<IncidentsAnswer> {
+  const record = await recordOf(ref, store);
+  const { heads } = await store.book();
+  return { kind: "incident", incident: current(record, headOf(heads, record.id)) };
+}
+
+/** The incident of an id or of its beginning. Throws USAGE when there is none, or more than one. */
+async function recordOf(ref: string, store: IncidentStore): Promise<Incident> {
+  const ids = (await store.ids()).filter((id) => id.startsWith(ref));
+  if (ids.length > 1) {
+    const shown = ids.slice(-3).join(", ");
+    throw new PetrelError("USAGE", `"${ref}" begins ${ids.length} incidents, such as ${shown}`);
+  }
+  const record = ids[0] === undefined ? undefined : await store.incident(ids[0]);
+  if (record) return record;
+  throw new PetrelError("USAGE", `there is no incident "${ref}"`, { incident: ref });
+}
+
+async function judge(
+  asked: Asked<"confirm"> | Asked<"reject">,
+  turn: Turn,
+  options: RequestsOptions,
+): Promise<IncidentsAnswer> {
+  const { store, clock } = options;
+  const { id, service, mechanism } = await recordOf(asked.incident, store);
+  const isConfirmed = asked.action === "confirm";
+  const at = new Date(clock.nowMs()).toISOString();
+  const judgement: Judgement = {
+    isConfirmed,
+    by: personOf(turn),
+    at,
+    cause: asked.cause ?? (isConfirmed ? `${service}: ${mechanism}`.slice(0, 500) : ""),
+    ...(asked.note === undefined ? {} : { note: asked.note }),
+  };
+  await store.changeIncident(id, (now) => now && { ...now, judgement });
+  await note(id, judgement, turn, options);
+  return show(id, options);
+}
+
+/** Into the timeline: by the book while the incident is in it, else straight into its record. */
+async function note(
+  id: string,
+  { isConfirmed, by, at, cause }: Judgement,
+  turn: Turn,
+  options: RequestsOptions,
+): Promise<void> {
+  const { store, teller, owner, event } = options;
+  const kind = isConfirmed ? "confirmed" : "rejected";
+  const text = cause === "" ? "that was not the cause" : `the cause is ${cause}`;
+  const book = await store.changeBook((now) => {
+    if (!headOf(now.heads, id)) return now;
+    const heads = now.heads.map((head) =>
+      head.id === id ? changed(head, { at }, { owner }, { kind, text, by }) : head,
+    );
+    return { ...now, heads };
+  });
+  if (headOf(book.heads, id)) return teller.see(book);
+  const written = await store.changeIncident(
+    id,
+    (now) => now && appended(now, { kind, at, text, by }),
+  );
+  const entry = written?.timeline.at(-1);
+  if (written && entry) await event(written, entry, turn.signal);
+}
+
+function appended(
+  incident: Incident,
+  entry: Pick<Change, "kind" | "at" | "text" | "by">,
+): Incident {
+  const seq = 1 + Math.max(0, ...incident.timeline.map((one) => one.seq));
+  const timeline = [...incident.timeline, { seq, ...entry, deliveries: {} }].slice(-200);
+  return { ...incident, timeline, updatedAt: entry.at };
+}
+
+async function silence(
+  asked: Asked<"silence">,
+  turn: Turn,
+  { store, clock }: RequestsOptions,
+): Promise<IncidentsAnswer> {
+  const now = new Date(clock.nowMs()).toISOString();
+  const { matchers, until, comment, from = now } = asked;
+  if (Date.parse(until) <= Date.parse(from) || Date.parse(until) <= clock.nowMs()) {
+    throw new PetrelError("USAGE", `until: ${until} is over, or not after ${from}`);
+  }
+  const made = { id: newId(), matchers, from, until, by: personOf(turn), comment };
+  await store.changeBook((book) => {
+    if (book.silences.length >= SILENCES_MAX) {
+      throw new PetrelError("TOO_LARGE", `there are ${SILENCES_MAX} silences already`);
+    }
+    return { ...book, silences: [...book.silences, made] };
+  });
+  return { kind: "silence", silence: made };
+}
+
+async function unsilence(id: string, options: RequestsOptions): Promise<IncidentsAnswer> {
+  await options.store.changeBook((book) => {
+    const silences = book.silences.filter((one) => one.id !== id);
+    if (silences.length < book.silences.length) return { ...book, silences };
+    throw new PetrelError("USAGE", `there is no silence "${id}"`, { silence: id });
+  });
+  return silences(options);
+}
+
+async function silences({ store, maintenance }: RequestsOptions): Promise<IncidentsAnswer> {
+  const book: Book = await store.book();
+  return {
+    kind: "silences",
+    silences: book.silences,
+    maintenance: maintenance.slice(0, 100).map(maintenanceWords),
+  };
+}
+
+function personOf({ caller, onBehalf }: Turn): string {
+  return (onBehalf === undefined ? caller : `${onBehalf} by ${caller}`).slice(0, 200);
+}

@@ -1,0 +1,211 @@
+/**
+ * Sees to what the book says is still to be done: each change is explained if it needs words, recorded,
+ * made an event, and told to every sink; then the book forgets it. Every step may be done twice without
+ * harm, so that whoever follows a process that died begins where it likes. Decides nothing.
+ */
+import { type AlarmSink, isFor, type Notice, type SeenBefore } from "../../alarms/mod.ts";
+import type { Clock, Logger } from "../../core/mod.ts";
+import type { Explanation } from "../explain/record.ts";
+import type { Verdict } from "../sre/records.ts";
+import { type Book, changeId, type Head, type Pending } from "./book.ts";
+import { noticeOf, recorded } from "./compose.ts";
+import { deliver } from "./deliver.ts";
+import { isDone } from "./life.ts";
+import { featuresOf, type IncidentMemory } from "./memory.ts";
+import type { Change, ChangeKind, Incident } from "./record.ts";
+import type { IncidentStore } from "./store.ts";
+
+export interface TellerOptions {
+  readonly store: IncidentStore;
+  readonly memory: IncidentMemory;
+  readonly sinks: readonly AlarmSink[];
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly owner: string;
+  readonly retryForMs: number;
+  /** The verdict of an investigation, if it is still kept. */
+  readonly verdict: (investigation: string) => Promise<Verdict | undefined>;
+  /** Words for it, made once however often they are asked for. Rejects but for the signal never. */
+  readonly explain: (
+    verdict: Verdict,
+    seenBefore: readonly SeenBefore[],
+    signal: AbortSignal,
+  ) => Promise<Explanation>;
+  /** Makes the change an event of the incident's task. Resolves with the task's id. */
+  readonly event: (incident: Incident, change: Change, signal: AbortSignal) => Promise<string>;
+  /** Puts a notice on record before it goes out. */
+  readonly audit: (notice: Notice) => Promise<void>;
+  readonly onTold: (notice: Notice, incident: Incident) => void;
+}
+
+/** Changes that a person reads about for the first time, and so wants explained. */
+const EXPLAINED: readonly ChangeKind[] = ["opened", "updated", "reopened"];
+/** Changes with which the incident is shown as a verdict has it. */
+const SHOWN: readonly ChangeKind[] = [...EXPLAINED, "silenced"];
+const RETRY_MS_MAX = 5_000;
+
+export class Teller {
+  readonly #options: TellerOptions;
+  readonly #stop = new AbortController();
+  /** Work in hand by change id. */
+  readonly #inHand = new Map<string, Promise<void>>();
+  /** The end of what is being done for an incident, or for an incident at a sink: one after the other. */
+  readonly #tails = new Map<string, Promise<unknown>>();
+
+  constructor(options: TellerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes in hand whatever in `book` is this process's. Resolves when it is done with: told, or given up.
+   * Rejects when this process stops; what is open then stays in the book.
+   */
+  async see(book: Book): Promise<void> {
+    const mine = book.heads.flatMap((head) =>
+      head.pending
+        .filter(({ owner }) => owner === this.#options.owner)
+        .map((change) => this.#take(head, change)),
+    );
+    await Promise.all(mine);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.allSettled(this.#inHand.values());
+  }
+
+  #take(head: Head, change: Pending): Promise<void> {
+    const id = changeId(head.id, change.seq);
+    const known = this.#inHand.get(id);
+    if (known) return known;
+    const work = this.#see(head, change).finally(() => this.#inHand.delete(id));
+    this.#inHand.set(id, work);
+    work.catch(() => {}); // Whoever waits for it hears of it.
+    return work;
+  }
+
+  async #see(head: Head, change: Pending): Promise<void> {
+    const { store } = this.#options;
+    const incident = await this.#after(head.id, () =>
+      this.#lasting(() => this.#record(head, change)),
+    );
+    const entry = incident.timeline.find(({ seq }) => seq === change.seq);
+    if (entry) {
+      const event = this.#after(`${head.id} event`, () =>
+        this.#lasting(() => this.#event(incident, entry)),
+      );
+      await Promise.all([event, this.#tell(incident, entry)]);
+    }
+    await this.#lasting(() => store.changeBook((book) => without(book, head.id, change.seq)));
+  }
+
+  /** Explained if it has to be, and in the record. */
+  async #record(head: Head, change: Pending): Promise<Incident> {
+    const { store, memory, verdict: verdictOf, explain } = this.#options;
+    const known = await store.incident(head.id);
+    if (known?.timeline.some(({ seq }) => seq === change.seq)) return known;
+    const verdict = SHOWN.includes(change.kind) ? await verdictOf(head.investigation) : undefined;
+    const seenBefore = verdict
+      ? memory.like({ ...head, features: featuresOf(verdict.evidence) }, head.id, head.openedAt)
+      : [];
+    const explanation =
+      verdict && EXPLAINED.includes(change.kind)
+        ? await explain(verdict, seenBefore, this.#stop.signal)
+        : undefined;
+    const sinks = this.#sinksFor(head, change).map(({ name }) => name);
+    const told = { verdict, explanation, seenBefore, sinks };
+    const written = await store.changeIncident(head.id, (now) => recorded(now, head, change, told));
+    return written ?? recorded(known, head, change, told);
+  }
+
+  #sinksFor({ severity }: Head, { isTold }: Pending): readonly AlarmSink[] {
+    return isTold ? this.#options.sinks.filter((sink) => isFor(sink, severity)) : [];
+  }
+
+  async #event(incident: Incident, entry: Change): Promise<void> {
+    const { store, event } = this.#options;
+    const known = (await store.incident(incident.id)) ?? incident;
+    const taskId = await event({ ...incident, taskId: known.taskId }, entry, this.#stop.signal);
+    if (taskId === known.taskId) return;
+    await store.changeIncident(incident.id, (now) => now && { ...now, taskId });
+  }
+
+  async #tell(incident: Incident, entry: Change): Promise<void> {
+    const { sinks, audit, onTold } = this.#options;
+    const pending = sinks.filter(({ name }) => entry.deliveries[name] === "pending");
+    const notice = noticeOf(incident, entry);
+    if (!notice || Object.keys(entry.deliveries).length === 0) return;
+    const audited = this.#lasting(() => audit(notice));
+    // In line before anything else is awaited: a sink hears of an incident's changes in their order.
+    const sent = pending.map((sink) =>
+      this.#after(`${incident.id} ${sink.name}`, async () => {
+        await audited;
+        await this.#send(sink, notice, entry.seq);
+      }),
+    );
+    await Promise.all([audited, ...sent]);
+    onTold(notice, incident);
+  }
+
+  async #send(sink: AlarmSink, notice: Notice, seq: number): Promise<void> {
+    const { store, clock } = this.#options;
+    const outcome = await deliver(sink, notice, this.#options, this.#stop.signal);
+    if (outcome.state === "dead") {
+      const at = new Date(clock.nowMs()).toISOString();
+      await this.#lasting(() => store.bury(notice, sink.name, outcome.reason, at));
+    }
+    await this.#lasting(() =>
+      store.changeIncident(
+        notice.incident,
+        (now) => now && marked(now, seq, sink.name, outcome.state),
+      ),
+    );
+  }
+
+  /** After what is being done under the same key, whether that succeeds or not. */
+  async #after<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#tails.get(key) ?? Promise.resolve();
+    const mine = before.catch(() => {}).then(work);
+    this.#tails.set(key, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#tails.get(key) === mine) this.#tails.delete(key);
+    }
+  }
+
+  /** Tried until it is done: NATS is away, not gone. Ends with this process. */
+  async #lasting<T>(work: () => Promise<T>): Promise<T> {
+    const { clock, log } = this.#options;
+    const { signal } = this.#stop;
+    for (let attempt = 1; ; attempt++) {
+      signal.throwIfAborted();
+      try {
+        return await work();
+      } catch (error) {
+        signal.throwIfAborted();
+        log.warn("incident.retry", { attempt, error });
+        await clock.sleep(Math.min(RETRY_MS_MAX, 100 * 2 ** attempt), signal);
+      }
+    }
+  }
+}
+
+function marked(incident: Incident, seq: number, sink: string, state: "delivered" | "dead") {
+  const timeline = incident.timeline.map((entry) =>
+    entry.seq === seq ? { ...entry, deliveries: { ...entry.deliveries, [sink]: state } } : entry,
+  );
+  return { ...incident, timeline };
+}
+
+/** The book without a change that is done with; an incident that is over leaves it with its last. */
+function without(book: Book, incident: string, seq: number): Book {
+  const heads = book.heads
+    .map((head) =>
+      head.id === incident
+        ? { ...head, pending: head.pending.filter((one) => one.seq !== seq) }
+        : head,
+    )
+    .filter((head) => !isDone(head));
+  return { ...book, heads };
+}
