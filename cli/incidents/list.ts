@@ -4,7 +4,7 @@ import { PetrelError } from "../../core/mod.ts";
 import { readArgs } from "../args.ts";
 import { numberOf } from "../audit/words.ts";
 import { listWords } from "../render/incidents.ts";
-import { checkedRequest } from "./desk.ts";
+import { checkedRequest } from "./client.ts";
 import { answerRequest, COMMON_OPTIONS } from "./request.ts";
 
 const OPTIONS = {

@@ -3,7 +3,7 @@ import type { IncidentsAnswer, IncidentsRequest } from "../../agents/mod.ts";
 import { PetrelError } from "../../core/mod.ts";
 import { CONFIG_OPTIONS, configFrom } from "../args.ts";
 import { warn } from "../audit/words.ts";
-import { IncidentDesk } from "./desk.ts";
+import { SreClient } from "./client.ts";
 
 export const COMMON_OPTIONS = { ...CONFIG_OPTIONS, json: { type: "boolean" } } as const;
 
@@ -21,7 +21,7 @@ const REFUSED = 1;
 
 /**
  * Asks, and prints the answer of the kind that belongs to the request: `words` of it, or itself as JSON.
- * Resolves with the exit code. Throws as IncidentDesk.ask.
+ * Resolves with the exit code. Throws as SreClient.ask.
  */
 export async function answerRequest<K extends Kind>(
   values: CommonValues,
@@ -30,9 +30,9 @@ export async function answerRequest<K extends Kind>(
   words: (answer: AnswerOf<K>) => string,
   signal: AbortSignal,
 ): Promise<number> {
-  const desk = await IncidentDesk.open(configFrom(values));
+  const client = await SreClient.open(configFrom(values));
   try {
-    const answer = await desk.ask(request, signal);
+    const answer = await client.ask(request, signal);
     if (answer.kind === "refused") {
       warn(answer.text);
       return REFUSED;
@@ -41,7 +41,7 @@ export async function answerRequest<K extends Kind>(
     process.stdout.write(`${values.json ? jsonText(answer) : words(answer)}\n`);
     return 0;
   } finally {
-    await desk.close();
+    await client.close();
   }
 }
 

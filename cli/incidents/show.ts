@@ -3,7 +3,7 @@ import { INCIDENTS_SCHEMA } from "../../agents/mod.ts";
 import { systemClock } from "../../core/mod.ts";
 import { readArgs } from "../args.ts";
 import { incidentWords } from "../render/incident.ts";
-import { checkedRequest } from "./desk.ts";
+import { checkedRequest } from "./client.ts";
 import { idOf } from "./ids.ts";
 import { answerRequest, COMMON_OPTIONS } from "./request.ts";
 

@@ -3,7 +3,7 @@ import { INCIDENTS_SCHEMA } from "../../agents/mod.ts";
 import { PetrelError, parseDurationMs, parseInstantMs, systemClock } from "../../core/mod.ts";
 import { readArgs } from "../args.ts";
 import { silencedWords } from "../render/silences.ts";
-import { checkedRequest } from "./desk.ts";
+import { checkedRequest } from "./client.ts";
 import { matchersOf } from "./matchers.ts";
 import { answerRequest, COMMON_OPTIONS } from "./request.ts";
 

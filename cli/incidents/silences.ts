@@ -3,7 +3,7 @@ import { INCIDENTS_SCHEMA } from "../../agents/mod.ts";
 import { systemClock } from "../../core/mod.ts";
 import { readArgs } from "../args.ts";
 import { silencesWords } from "../render/silences.ts";
-import { checkedRequest } from "./desk.ts";
+import { checkedRequest } from "./client.ts";
 import { answerRequest, COMMON_OPTIONS } from "./request.ts";
 
 export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {

@@ -2,7 +2,7 @@
 import { INCIDENTS_SCHEMA } from "../../agents/mod.ts";
 import { readArgs } from "../args.ts";
 import { unsilencedWords } from "../render/silences.ts";
-import { checkedRequest } from "./desk.ts";
+import { checkedRequest } from "./client.ts";
 import { idOf } from "./ids.ts";
 import { answerRequest, COMMON_OPTIONS } from "./request.ts";
 

@@ -19,7 +19,7 @@ import { configFrom, readArgs } from "../args.ts";
 import { warn } from "../audit/words.ts";
 import { listWords, watchedWords } from "../render/incidents.ts";
 import { oneLine } from "../render/text.ts";
-import { checkedRequest, IncidentDesk } from "./desk.ts";
+import { checkedRequest, SreClient } from "./client.ts";
 import { COMMON_OPTIONS, isOf, jsonText, unexpected } from "./request.ts";
 
 const OPTIONS = { ...COMMON_OPTIONS, every: { type: "string" } } as const;
@@ -40,13 +40,13 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   const everyMs = values.every === undefined ? EVERY_MS : parseDurationMs(values.every, "--every");
   if (everyMs < EVERY_MS_MIN)
     throw new PetrelError("USAGE", "--every: at least 500ms", { path: "every" });
-  const desk = await IncidentDesk.open(configFrom(values));
+  const client = await SreClient.open(configFrom(values));
   const isJson = values.json ?? false;
   try {
-    let seen = await begin(desk, isJson, signal);
+    let seen = await begin(client, isJson, signal);
     for (;;) {
       await systemClock.sleep(everyMs, signal);
-      seen = await look(desk, seen, isJson, signal).catch((error: unknown) => {
+      seen = await look(client, seen, isJson, signal).catch((error: unknown) => {
         signal.throwIfAborted();
         if (!isRetryable(error)) throw error;
         warn(`${oneLine(messageOf(error), 300)}; still watching`);
@@ -57,18 +57,18 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     if (signal.aborted) return 0;
     throw error;
   } finally {
-    await desk.close();
+    await client.close();
   }
 }
 
 /** Shows what there is, so that what follows has a beginning. */
 async function begin(
-  desk: IncidentDesk,
+  client: SreClient,
   isJson: boolean,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Seen>> {
   const states = INCIDENT_STATES.filter((state) => state !== "closed");
-  const all = await listed(desk, signal);
+  const all = await listed(client, signal);
   const incidents = all.filter(({ state }) => state !== "closed");
   if (!isJson) process.stdout.write(`${listWords({ incidents, isCut: false }, { states })}\n`);
   return new Map(all.map(({ id, updatedAt }) => [id, { updatedAt }]));
@@ -81,21 +81,21 @@ interface Told {
 
 /** Shows what is new since the last look, oldest first. Resolves with how everything is now. */
 async function look(
-  desk: IncidentDesk,
+  client: SreClient,
   before: ReadonlyMap<string, Seen>,
   isJson: boolean,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Seen>> {
   const after = new Map<string, Seen>();
   const told: Told[] = [];
-  for (const incident of await listed(desk, signal)) {
+  for (const incident of await listed(client, signal)) {
     const { id, updatedAt } = incident;
     const last = before.get(id);
     if (last?.updatedAt === updatedAt) {
       after.set(id, last);
       continue;
     }
-    const changes = await changesOf(desk, id, last, signal);
+    const changes = await changesOf(client, id, last, signal);
     told.push(...changes.map((change) => ({ incident, change })));
     const seq = changes.at(-1)?.seq ?? last?.seq;
     after.set(id, { updatedAt, ...(seq === undefined ? {} : { seq }) });
@@ -112,13 +112,13 @@ async function look(
 
 /** What came to an incident's timeline since it was last looked at, oldest first. */
 async function changesOf(
-  desk: IncidentDesk,
+  client: SreClient,
   incident: string,
   last: Seen | undefined,
   signal: AbortSignal,
 ): Promise<readonly Change[]> {
   const request = checkedRequest({ schema: INCIDENTS_SCHEMA, action: "show", incident });
-  const answer = await desk.ask(request, signal);
+  const answer = await client.ask(request, signal);
   if (answer.kind === "refused") return [];
   if (!isOf(answer, "incident")) throw unexpected(answer.kind);
   const { timeline } = answer.incident;
@@ -128,17 +128,14 @@ async function changesOf(
   return timeline.filter(({ at }) => Date.parse(at) > Date.parse(last.updatedAt));
 }
 
-async function listed(
-  desk: IncidentDesk,
-  signal: AbortSignal,
-): Promise<readonly IncidentSummary[]> {
+async function listed(client: SreClient, signal: AbortSignal): Promise<readonly IncidentSummary[]> {
   const request = checkedRequest({
     schema: INCIDENTS_SCHEMA,
     action: "list",
     states: INCIDENT_STATES,
     limit: SEEN_MAX,
   });
-  const answer = await desk.ask(request, signal);
+  const answer = await client.ask(request, signal);
   if (answer.kind === "refused") throw new PetrelError("QUERY_REFUSED", answer.text);
   if (!isOf(answer, "incidents")) throw unexpected(answer.kind);
   return answer.incidents;

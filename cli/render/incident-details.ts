@@ -11,9 +11,10 @@ type Evidence = Incident["evidence"][number];
 type Tool = NonNullable<Incident["explanation"]>["tools"][number];
 
 export function detailLines(incident: Incident): string[] {
-  const { evidence, causes, explanation, timeline } = incident;
+  const { evidence, causes, explanation, timeline, links } = incident;
   return [
     ...section("evidence", evidence.flatMap(evidenceLines)),
+    ...section("see the same data", links.flatMap(placeLines)),
     ...section("causes that were weighed", causes.flatMap(causeLines)),
     ...section("struck: not true, or not shown by the evidence", struckLines(explanation)),
     ...section("timeline", timeline.flatMap(changeLines)),
@@ -31,11 +32,12 @@ function evidenceLines({ id, source, finding }: Evidence): string[] {
   const label = source === "logs" ? "Splunk ↗" : "Metrics ↗";
   const head = `${colour("cyan", id)}  ${source} · ${oneLine(finding.service, 100)} · ${oneLine(finding.summary, SUMMARY_CHARS_MAX)}`;
   const [example] = finding.exemplars ?? [];
+  const place = placeOf(label, finding.link);
   return [
     ...indented(head, 2),
     `      ${figuresOf(finding).join(" · ")}`,
     ...(example === undefined ? [] : indented(colour("grey", `“${oneLine(example, 300)}”`), 6)),
-    ...linkLines(label, finding.link),
+    ...(place === "" ? [] : [`      ${place}`]),
   ];
 }
 
@@ -60,11 +62,17 @@ function figure(value: number): string {
 }
 
 /** Where a person sees the same; the address itself where the output is no terminal. */
-function linkLines(label: string, url: string | undefined): string[] {
-  const linked = link(label, url);
-  if (linked !== "") return [`      ${linked}`];
+function placeOf(label: string, url: string | undefined): string {
   const isAddress = url !== undefined && /^https?:\/\/[\x21-\x7e]+$/.test(url);
-  return isAddress ? [`      ${url}`] : [];
+  return isAddress ? link(label, url) || url : "";
+}
+
+/** A dashboard or a search, by its title. */
+function placeLines({ title, url }: Incident["links"][number]): string[] {
+  const name = oneLine(title, 100);
+  const place = placeOf(name, url);
+  if (place === "") return [];
+  return place === url ? [`  ${name}`, `      ${url}`] : [`  ${place}`];
 }
 
 function causeLines(cause: Incident["causes"][number], at: number): string[] {

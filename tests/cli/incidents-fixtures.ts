@@ -59,6 +59,7 @@ export function poolIncident(more: Partial<Incident> = {}): Incident {
         similarity: 0.93,
       },
     ],
+    links: [{ title: "payment-service", url: "https://grafana.example/d/payment-service" }],
     cost: COST,
     timeline: [
       changeOf(1, "opened", "2026-11-30T03:12:05.000Z", { slack: "delivered", pagerduty: "dead" }),

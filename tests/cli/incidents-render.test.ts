@@ -87,13 +87,15 @@ test("on a terminal evidence is a link; in a pipe it is the address; never anoth
   const [first] = incident.evidence;
   if (!first) throw new Error("there is one");
   first.finding.link = "javascript:alert(1)";
+  incident.links.push({ title: "a file", url: "file:///etc/passwd" });
   const piped = incidentWords(incident, NOW_MS);
   expect(piped).toContain("      https://metrics.example/search?q=e2\n");
-  expect(piped).not.toContain("javascript");
+  expect(piped).not.toMatch(/javascript|a file/);
   process.stdout.isTTY = true;
   const shown = incidentWords(incident, NOW_MS);
   expect(shown).toContain(`${ESCAPE}]8;;https://metrics.example/search?q=e2${ESCAPE}\\`);
-  expect(shown).not.toContain("javascript");
+  expect(shown).toContain(`${ESCAPE}]8;;https://grafana.example/d/payment-service${ESCAPE}\\`);
+  expect(shown).not.toMatch(/javascript|a file/);
 });
 
 test("an incident that is not explained, and is of no service", () => {

@@ -37,7 +37,7 @@ export interface Refusal {
 }
 
 /** A connection to the agent. `as` is the person's name, told where it can be one. */
-export class IncidentDesk {
+export class SreClient {
   readonly #mesh: Mesh;
   readonly #person: string | undefined;
 
@@ -47,9 +47,9 @@ export class IncidentDesk {
   }
 
   /** Joins the mesh. Throws as Mesh.open. */
-  static async open(config: Config, person = process.env.USER ?? ""): Promise<IncidentDesk> {
+  static async open(config: Config, person = process.env.USER ?? ""): Promise<SreClient> {
     const mesh = await openMesh(config, "cli", silentLogger);
-    return new IncidentDesk(mesh, PRINCIPAL.test(person) ? person : undefined);
+    return new SreClient(mesh, PRINCIPAL.test(person) ? person : undefined);
   }
 
   /**
