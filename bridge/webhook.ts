@@ -1,5 +1,5 @@
 /** Tells a third party over HTTP, with retries, inside a deadline. */
-import { type Clock, messageOf, PetrelError, withRetry } from "../core/mod.ts";
+import { type Clock, httpRequest, withRetry } from "../core/mod.ts";
 
 export interface Webhook {
   readonly url: string;
@@ -10,6 +10,7 @@ export interface Webhook {
 
 const ATTEMPTS = { firstMs: 500, capMs: 10_000, attemptsMax: 5 };
 const DEADLINE_MS = 60_000;
+const SECRET_CHARS_MIN = 8;
 
 /**
  * POSTs `body` as JSON. Throws OVERLOADED or UNAVAILABLE when the other side was busy or away until the
@@ -25,27 +26,16 @@ export async function postJson(
   await withRetry(ATTEMPTS, { clock, signal, deadlineMs }, () => post(webhook, text, signal));
 }
 
-async function post({ url, timeoutMs, headers }: Webhook, body: string, stop: AbortSignal) {
-  const response = await fetch(url, {
+async function post({ url, timeoutMs, headers }: Webhook, body: string, signal: AbortSignal) {
+  const response = await httpRequest({
+    system: "webhook",
+    url,
     method: "POST",
     headers: { ...headers, "content-type": "application/json" },
     body,
-    signal: AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]),
-    redirect: "error",
-  }).catch((error: unknown) => {
-    throw new PetrelError(
-      "UNAVAILABLE",
-      `webhook: ${messageOf(error)}`,
-      { system: "webhook" },
-      error,
-    );
+    timeoutMs,
+    signal,
+    secrets: Object.values(headers).filter((value) => value.length >= SECRET_CHARS_MIN),
   });
-  await response.body?.cancel();
-  if (response.ok) return;
-  const isBusy = response.status === 429 || response.status >= 500;
-  const { status } = response;
-  throw new PetrelError(isBusy ? "OVERLOADED" : "QUERY_REFUSED", `webhook answered ${status}`, {
-    system: "webhook",
-    status,
-  });
+  await response.discard();
 }

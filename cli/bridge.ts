@@ -2,7 +2,6 @@
  * Wires the bridge: the AUDIT account on one side, Kafka on the other. One bridge per shard, all of them
  * on standby where another process is already at work.
  */
-import { appendFileSync } from "node:fs";
 import type { AuditAccess } from "../a2a/mod.ts";
 import {
   type BridgeOptions,
@@ -32,6 +31,7 @@ import {
 } from "../bridge/mod.ts";
 import { type Config, isRetryable, type Logger, newId, systemClock } from "../core/mod.ts";
 import { filterOf, formatOf, kafkaOf, mirrorOptionsOf, openAudit, recorderOf } from "./kafka.ts";
+import { lineWriter } from "./sinks.ts";
 
 /** A holder that did not renew for this long has lost its shard. */
 const LEASE_TERM_MS = 6_000;
@@ -248,13 +248,16 @@ function alarm(
   const { kind, ...fields } = what;
   const told = { type: "petrel.audit.alarm/v1", kind, ...plain(fields) };
   log.error("audit.alarm", { kind, ...plain(fields) });
-  if (alarms.jsonl === "-") process.stdout.write(`${JSON.stringify(told)}\n`);
-  else if (alarms.jsonl !== undefined) appendFileSync(alarms.jsonl, `${JSON.stringify(told)}\n`);
+  const undelivered = (error: unknown) => log.error("alarm.undelivered", { kind, error });
+  try {
+    if (alarms.jsonl !== undefined) lineWriter(alarms.jsonl)(`${JSON.stringify(told)}\n`);
+  } catch (error) {
+    // The audit goes on; a full disk has been logged.
+    undelivered(error);
+  }
   if (!alarms.webhook) return;
   const webhook = { ...alarms.webhook, timeoutMs: alarms.webhook.timeout };
-  postJson(webhook, told, { clock: systemClock, signal }).catch((error: unknown) =>
-    log.error("alarm.undelivered", { kind, error }),
-  );
+  postJson(webhook, told, { clock: systemClock, signal }).catch(undelivered);
 }
 
 /** The fields that may leave: no body, no nested thing. */

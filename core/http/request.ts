@@ -88,7 +88,7 @@ function transportError(failure: unknown, call: Call, reading: boolean): PetrelE
   const { system, place, secrets } = call;
   const fields = { system, place };
   // What fetch throws holds the whole address.
-  const error = secrets.length === 0 ? failure : withoutAddress(failure);
+  const error = secrets.length === 0 ? failure : withoutAddress(failure, secrets);
   if (call.caller?.aborted) {
     return new PetrelError("CANCELLED", `${system}: the call was cancelled`, fields, error);
   }
@@ -110,9 +110,9 @@ function transportError(failure: unknown, call: Call, reading: boolean): PetrelE
   return new PetrelError("UNAVAILABLE", `${system}: cannot reach ${place}: ${why}`, fields, error);
 }
 
-function withoutAddress(failure: unknown): Error {
+function withoutAddress(failure: unknown, secrets: readonly string[]): Error {
   const code = failure instanceof Error && "code" in failure ? { code: failure.code } : {};
-  return Object.assign(new Error(messageOf(failure, 200)), code);
+  return Object.assign(new Error(without(messageOf(failure, 200), secrets)), code);
 }
 
 function tlsInit(tls: HttpTls): BunFetchRequestInit["tls"] {

@@ -31,6 +31,11 @@ async function serveRaw(answer: (socket: Socket) => void): Promise<string> {
 const call = (url: string, more: Partial<HttpRequest> = {}) =>
   httpRequest({ system: "splunk", url, timeoutMs: 5_000, ...more });
 
+function dates(now: string, then: string): Record<string, string> {
+  const at = (time: string) => `Fri, 13 Mar 2026 ${time} GMT`;
+  return { date: at(now), "retry-after": at(then) };
+}
+
 describe("statuses", () => {
   const cases: [number, string][] = [
     [301, "PROTOCOL_VIOLATION"],
@@ -83,6 +88,38 @@ describe("statuses", () => {
       new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(65_536)) });
     const error = await failureOf(call(serve(() => new Response(flood(), { status: 500 }))));
     expect(error.code).toBe("UNAVAILABLE");
+  });
+
+  const waits: [string, Record<string, string>, number | undefined][] = [
+    ["seconds", { "retry-after": "7" }, 7_000],
+    ["a date, by the server's own clock", dates("10:00:00", "10:01:30"), 90_000],
+    ["a date that has passed", dates("10:00:00", "09:00:00"), undefined],
+    ["more than a day", { "retry-after": "99999999999999999999" }, 86_400_000],
+    ["nonsense", { "retry-after": "-1, soon" }, undefined],
+    ["nothing", {}, undefined],
+  ];
+  for (const [what, headers, ms] of waits) {
+    test(`Retry-After: ${what}`, async () => {
+      const error = await failureOf(call(serve(() => new Response("", { status: 429, headers }))));
+      expect(error).toMatchObject({ code: "OVERLOADED", retry: "later" });
+      expect(error.fields["retryAfterMs"]).toBe(ms);
+    });
+  }
+
+  test("what is named as secret stands in no error: of the address, of the answer, of its cause", async () => {
+    const secrets = ["/T0/B0/hush-hush"];
+    const echo = (request: Request) =>
+      new Response(JSON.stringify({ errors: [`no ${new URL(request.url).pathname}`] }), {
+        status: 404,
+      });
+    const refused = await failureOf(call(`${serve(echo)}/T0/B0/hush-hush`, { secrets }));
+    expect(refused.message).toContain("no [secret]");
+    const cut = await serveRaw((socket) => void socket.destroy());
+    for (const url of ["http://127.0.0.1:1", cut]) {
+      const error = await failureOf(call(`${url}/T0/B0/hush-hush`, { secrets }));
+      expect(error.message).toContain("[secret]");
+      expect(Bun.inspect(error)).not.toContain("hush-hush");
+    }
   });
 
   test("a credential that comes back in an error page is removed", async () => {
