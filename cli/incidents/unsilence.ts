@@ -1,5 +1,6 @@
 /** `petrel incidents unsilence ID`: a silence ends now, and people are told again. */
 import { INCIDENTS_SCHEMA } from "../../agents/mod.ts";
+import { systemClock } from "../../core/mod.ts";
 import { readArgs } from "../args.ts";
 import { unsilencedWords } from "../render/silences.ts";
 import { checkedRequest } from "./client.ts";
@@ -13,5 +14,11 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     { schema: INCIDENTS_SCHEMA, action: "unsilence", silence },
     { silence: "ID" },
   );
-  return answerRequest(values, request, "silence", unsilencedWords, signal);
+  return answerRequest(
+    values,
+    request,
+    "silences",
+    (answer) => unsilencedWords(silence, answer, systemClock.nowMs()),
+    signal,
+  );
 }

@@ -27,17 +27,13 @@ export function silencedWords({ silence }: One): string {
   ].join("\n");
 }
 
-export function unsilencedWords({ silence }: One): string {
-  const { id, matchers } = silence;
-  return `ended silence ${id}: people are told again of ${matchersWords(matchers)}`;
+interface All {
+  readonly silences: readonly Silence[];
+  readonly maintenance: readonly string[];
 }
 
 /** All of them in a table with how each stands, and the maintenance that recurs. */
-export function silencesWords(
-  given: { readonly silences: readonly Silence[]; readonly maintenance: readonly string[] },
-  nowMs: number,
-): string {
-  const { silences, maintenance } = given;
+export function silencesWords({ silences, maintenance }: All, nowMs: number): string {
   const head = ["id", "", "from", "until", "what", "by", "why"].map((word) => colour("grey", word));
   const table =
     silences.length === 0 ? "no silence" : columns([head, ...silences.map(rowOf(nowMs))]);
@@ -45,6 +41,11 @@ export function silencesWords(
   return [table, ...(planned.length > 0 ? ["maintenance, by configuration", ...planned] : [])].join(
     "\n",
   );
+}
+
+/** That it ended, and what still holds people's notices back. */
+export function unsilencedWords(id: string, left: All, nowMs: number): string {
+  return `${colour("green", "ended")} silence ${oneLine(id, 128)}; left are:\n${silencesWords(left, nowMs)}`;
 }
 
 function rowOf(nowMs: number) {

@@ -44,7 +44,7 @@ test("a person asks as cli, and the SRE agent answers as sre", async () => {
     expect([code, err]).toEqual([0, ""]);
   }
   const unknown = await petrel(["incidents", "show", "ffff", "--config", config]);
-  expect(unknown).toMatchObject({ code: 1, err: "petrel: there is no incident ffff\n" });
+  expect(unknown).toMatchObject({ code: 1, err: 'petrel: there is no incident "ffff"\n' });
   expect(refused).toEqual([]);
   await rm(dir, { recursive: true });
   await Promise.all([sre.close(), bridge.close()]);

@@ -70,10 +70,10 @@ function answerTo(known: Known, request: IncidentsRequest, { now, by }: Asking):
       return { kind: "incidents", incidents, isCut: found.length > limit };
     }
     case "show":
-      return { kind: "incident", incident: find(known.incidents, request.incident, "incident") };
+      return { kind: "incident", incident: find(known.incidents, request.incident) };
     case "confirm":
     case "reject": {
-      const incident = find(known.incidents, request.incident, "incident");
+      const incident = find(known.incidents, request.incident);
       const cause = request.cause ?? `${incident.service}: ${incident.mechanism}`;
       const { note } = request;
       const judged = { isConfirmed: request.action === "confirm", by, at: now, cause };
@@ -87,9 +87,11 @@ function answerTo(known: Known, request: IncidentsRequest, { now, by }: Asking):
       return { kind: "silence", silence };
     }
     case "unsilence": {
-      const silence = find(known.silences, request.silence, "silence");
-      known.silences = known.silences.filter(({ id }) => id !== silence.id);
-      return { kind: "silence", silence: { ...silence, until: now } };
+      const left = known.silences.filter(({ id }) => id !== request.silence);
+      if (left.length === known.silences.length)
+        throw new PetrelError("USAGE", `there is no silence "${request.silence}"`);
+      known.silences = left;
+      return { kind: "silences", silences: left, maintenance: known.maintenance };
     }
     case "silences":
       return { kind: "silences", silences: known.silences, maintenance: known.maintenance };
@@ -99,12 +101,12 @@ function answerTo(known: Known, request: IncidentsRequest, { now, by }: Asking):
   }
 }
 
-function find<T extends { readonly id: string }>(all: readonly T[], ref: string, what: string): T {
+function find(all: readonly Incident[], ref: string): Incident {
   const found = all.filter(({ id }) => id.startsWith(ref));
   const [only] = found;
-  if (only !== undefined && found.length === 1) return only;
-  if (only === undefined) throw new PetrelError("USAGE", `there is no ${what} ${ref}`);
-  throw new PetrelError("USAGE", `${ref} is the beginning of ${found.length} ${what}s`);
+  if (only === undefined) throw new PetrelError("USAGE", `there is no incident "${ref}"`);
+  if (found.length === 1) return only;
+  throw new PetrelError("USAGE", `"${ref}" begins ${found.length} incidents`);
 }
 
 function summaryOf(incident: Incident): IncidentSummary {

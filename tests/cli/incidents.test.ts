@@ -184,15 +184,16 @@ test("a silence is set, listed and ended", async () => {
     /to come +2096-01-01 00:00Z +2096-01-01 02:00Z +service=payment-\* severity!=critical/,
   );
   expect(out).toContain("maintenance, by configuration\n  Sun 02:00-04:00 UTC service=ledger-*\n");
-  const ended = await answerOf(["unsilence", silence?.id ?? ""]);
-  expect(ended).toMatchObject({ kind: "silence", silence: { id: silence?.id } });
+  const id = silence?.id ?? "";
+  const ended = await incidents(["unsilence", id]);
+  expect(ended.out).toMatch(new RegExp(`^ended silence ${id}; left are:\\nno silence\\n`));
   expect((await incidents(["silences"])).out).toMatch(/^no silence\n/);
 });
 
 test.each<[string, string[], RegExp]>([
-  ["an id of nobody", ["show", "ffff"], /there is no incident ffff/],
-  ["an id of several", ["show", "01ad5b2e"], /01ad5b2e is the beginning of 2 incidents/],
-  ["a silence of nobody", ["unsilence", "ffff"], /there is no silence ffff/],
+  ["an id of nobody", ["show", "ffff"], /there is no incident "ffff"/],
+  ["an id of several", ["show", "01ad5b2e"], /"01ad5b2e" begins 2 incidents/],
+  ["a silence of nobody", ["unsilence", "ffff"], /there is no silence "ffff"/],
 ])("%s: the agent's words, and exit code 1", async (_what, words, expected) => {
   const { code, out, err } = await incidents(words);
   expect([code, out]).toEqual([1, ""]);
