@@ -1,5 +1,8 @@
 /** The agents: what each decides. cli/ passes in the systems they need. */
 export { makeEchoAgent } from "./echo/agent.ts";
+export { PlainWords } from "./explain/plain.ts";
+export type { Explains, Llm, ToolAnswer, Tools, ToolWords } from "./explain/ports.ts";
+export { Explanation } from "./explain/record.ts";
 export {
   INCIDENTS_SCHEMA,
   INCIDENTS_SKILL,
@@ -11,6 +14,9 @@ export {
   readIncidentsRequest,
 } from "./incidents/protocol.ts";
 export { Change, INCIDENT_STATES, Incident, Matcher, Silence } from "./incidents/record.ts";
+export type { LifeRules } from "./incidents/rules.ts";
+export { type Maintenance, parseMatcher } from "./incidents/silences.ts";
+export { INCIDENTS_BUCKET, INCIDENTS_TTL_MS } from "./incidents/store.ts";
 export {
   type Dashboards,
   type Link,
@@ -25,8 +31,5 @@ export { type InvestigateRequest, LogQuerySpec, REQUEST_SCHEMA } from "./protoco
 export { INVESTIGATIONS_BUCKET } from "./replies.ts";
 export { type LogSource, makeSplunkAgent, type SplunkAgentOptions } from "./splunk/agent.ts";
 export { SreAgent, type SreAgentOptions } from "./sre/agent.ts";
-export type { LlmUse, SreEvent } from "./sre/events.ts";
-export type { Llm } from "./sre/explainer.ts";
-export type { AlarmSink } from "./sre/incidents.ts";
-export type { Alarm, Explanation, SourceResult, Verdict } from "./sre/records.ts";
-export { alarmJson, jsonLinesSink, webhookSink } from "./sre/sinks.ts";
+export type { SreEvent } from "./sre/events.ts";
+export type { SourceResult, Verdict } from "./sre/records.ts";
