@@ -30,6 +30,7 @@ const SYSTEM = "teams";
 /** Teams refuses more than about 28 kB. */
 export const CARD_BYTES_MAX = 27_000;
 const ACTIONS_MAX = 4;
+const PARAGRAPHS_MAX = 12;
 
 export function teamsSink({ url, minSeverity, timeoutMs }: TeamsOptions): AlarmSink {
   const secrets = secretsOfUrl(url);
@@ -90,7 +91,7 @@ function bodyOf(notice: Notice, words: Words): object[] {
   const known = <T>(one: T | undefined): T[] => (one === undefined ? [] : [one]);
   return [
     line(words.heading, { weight: "Bolder", size: "Medium", color }),
-    ...text.split("\n").map((paragraph) => line(paragraph)),
+    ...paragraphsOf(text).map((paragraph) => line(paragraph)),
     line(facts, { isSubtle: true }),
     ...evidence.map(linked),
     ...known(affected).map((one) => line(one)),
@@ -98,6 +99,13 @@ function bodyOf(notice: Notice, words: Words): object[] {
     ...[...seenBefore, ...remarks].map((one) => line(one)),
     ...[...known(cost), ids, ...known(isCut)].map((one) => line(one, SMALL)),
   ];
+}
+
+/** A block each, which costs more than its text: what is more than a few runs on in the last one. */
+function paragraphsOf(text: string): string[] {
+  const lines = text.split("\n").filter((one) => one !== "");
+  const rest = lines.slice(PARAGRAPHS_MAX - 1).join(" ");
+  return [...lines.slice(0, PARAGRAPHS_MAX - 1), ...(rest === "" ? [] : [rest])];
 }
 
 const SMALL = { size: "Small", isSubtle: true };
