@@ -6,6 +6,10 @@ import { type Colour, colour, count, oneLine } from "./text.ts";
 
 /** Two ids made in the same second differ first behind a UUIDv7's time: eight digits, a dash, four more. */
 const ID_CHARS_MIN = 13;
+/** State, severity, since, windows and one mark, each with its gap. */
+const FIXED_WIDTH = 10 + 10 + 19 + 9 + 13;
+/** Without a terminal. */
+const WIDTH = 180;
 const HEAD = ["id", "state", "severity", "service", "mechanism", "since", "windows", ""];
 
 export interface Asked {
@@ -20,7 +24,8 @@ export function listWords(
 ): string {
   if (incidents.length === 0) return noneWords(asked);
   const chars = idChars(incidents.map(({ id }) => id));
-  const rows = incidents.map((one) => rowOf(one, chars));
+  const room = roomFor(chars);
+  const rows = incidents.map((one) => rowOf(one, chars, room));
   const total = `${count(incidents.length)} ${incidents.length === 1 ? "incident" : "incidents"}`;
   const more = isCut ? " · there are more: --limit N" : "";
   const hint = colour("grey", `${total}${more} · petrel incidents show ID`);
@@ -44,13 +49,25 @@ function idChars(ids: readonly string[]): number {
   return chars;
 }
 
-function rowOf(one: IncidentSummary, chars: number): string[] {
+interface Room {
+  readonly service: number;
+  readonly mechanism: number;
+}
+
+/** What the terminal leaves for the two columns of words; enough where there is none. */
+function roomFor(chars: number): Room {
+  const left = (process.stdout.columns ?? WIDTH) - chars - FIXED_WIDTH;
+  const service = Math.max(12, Math.min(32, Math.floor(left * 0.45)));
+  return { service, mechanism: Math.max(14, Math.min(40, left - service)) };
+}
+
+function rowOf(one: IncidentSummary, chars: number, room: Room): string[] {
   return [
     colour("bold", one.id.slice(0, chars)),
     stateWords(one.state),
     colour(severityColour(one.severity), one.severity),
-    oneLine(one.service, 32) || "-",
-    oneLine(one.mechanism, 36) || "-",
+    oneLine(one.service, room.service) || "-",
+    oneLine(one.mechanism, room.mechanism) || "-",
     minuteWords(one.openedAt),
     String(one.windows),
     marksOf(one).join(", "),

@@ -3,12 +3,16 @@
  * final and nothing is repeated more than once in a while.
  */
 import type { SourceResult, SreEvent, Verdict } from "../../agents/mod.ts";
+import type { Notice } from "../../alarms/mod.ts";
 import { formatWindow } from "../../core/mod.ts";
 import { colour, count, isTerminal, link, oneLine, seconds, short } from "./text.ts";
 
 const WIDTH = 20;
 const EVIDENCE_SHOWN = 4;
 const PROGRESS_EVERY_MS = 1_000;
+
+type Explained = Extract<SreEvent, { type: "explained" }>["explanation"];
+type Continued = Extract<SreEvent, { type: "continued" }>;
 
 export class InvestigationView {
   readonly #write: (text: string) => void;
@@ -42,18 +46,13 @@ export class InvestigationView {
         this.#verdict(event.verdict);
         break;
       case "explained":
-        // The statistics' words say again what the evidence lines said; a model's add to them.
-        if (event.llm.calls > 0) this.#block(event.explanation.text, event.explanation.by);
-        for (const step of event.explanation.next.slice(0, 3))
-          this.#indent(`next: ${oneLine(step, 160)}`);
+        this.#explained(event.explanation);
         break;
-      case "alarm":
-        this.#indent(`${colour("red", "alarm")} ${event.alarm.severity} · ${event.alarm.id}`);
+      case "told":
+        this.#told(event.notice);
         break;
-      case "suppressed":
-        this.#indent(
-          colour("grey", `no new alarm: window ${event.windows} of incident ${event.alarmId}`),
-        );
+      case "continued":
+        this.#indent(colour("grey", `no new alarm: ${continuedWords(event)}`));
         break;
       case "closed":
         this.#titles.delete(event.id);
@@ -123,6 +122,28 @@ export class InvestigationView {
       );
   }
 
+  #explained({ cost, text, by, next, remarks, struck }: Explained): void {
+    // The statistics' words say again what the evidence lines said; a model's add to them.
+    if (cost.calls > 0) this.#block(text, by);
+    for (const remark of remarks) this.#indent(colour("yellow", oneLine(remark, 200)));
+    if (struck.length > 0) {
+      const words = `${count(struck.length)} statements of the model did not hold and are left out`;
+      this.#indent(colour("yellow", words));
+    }
+    for (const step of next.slice(0, 3)) this.#indent(`next: ${oneLine(step, 160)}`);
+  }
+
+  #told({ change, severity, incident, title, seenBefore }: Notice): void {
+    for (const { at, cause, isConfirmed } of seenBefore) {
+      const how = isConfirmed ? "confirmed" : "not confirmed";
+      this.#indent(
+        `seen before on ${oneLine(at.slice(0, 10), 10)}, cause ${oneLine(cause, 120)} (${how})`,
+      );
+    }
+    if (change === "opened") this.#indent(`${colour("red", "alarm")} ${severity} · ${incident}`);
+    else this.#indent(`${colour("yellow", change)} ${oneLine(title, 120)} · ${incident}`);
+  }
+
   #block(text: string, by: string): void {
     this.#indent(`${oneLine(text, 600)} ${colour("grey", `(${oneLine(by, 60)})`)}`);
   }
@@ -140,6 +161,16 @@ export class InvestigationView {
   #title(id: string): string {
     return colour("bold", (this.#titles.get(id) ?? id.slice(0, WIDTH)).padEnd(WIDTH));
   }
+}
+
+function continuedWords({ incident, windows, why }: Continued): string {
+  const words = {
+    known: `window ${windows} of incident ${incident}`,
+    too_few_windows: `seen in ${windows} ${windows === 1 ? "window" : "windows"} so far, incident ${incident}`,
+    silenced: `incident ${incident} is silenced`,
+    flapping: `incident ${incident} comes and goes`,
+  };
+  return words[why];
 }
 
 function progressWords(data: Readonly<Record<string, unknown>>, text: string): string {

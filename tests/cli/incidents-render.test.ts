@@ -9,9 +9,10 @@ import { lengthWords, minuteWords, momentWords, windowWords } from "../../cli/re
 import { NOW_MS, poolIncident } from "./incidents-fixtures.ts";
 
 const seed = Number(process.env.PETREL_TEST_SEED);
-const { isTTY } = process.stdout;
+const { isTTY, columns: width } = process.stdout;
 afterEach(() => {
   process.stdout.isTTY = isTTY;
+  process.stdout.columns = width;
 });
 
 const ESCAPE = String.fromCharCode(0x1b);
@@ -116,4 +117,15 @@ test("lines of a screen are within its width, but for what cannot be broken", ()
   const lines = plain(incidentWords(incident, NOW_MS)).split("\n");
   for (const line of lines.filter((one) => !one.includes("https://")))
     expect(Bun.stringWidth(line)).toBeLessThanOrEqual(110);
+});
+
+test.each([100, 120, 200])("a list fits a terminal of %d columns", (terminal) => {
+  process.stdout.columns = terminal;
+  const service = "a-service-with-a-name-that-goes-on-and-on";
+  const mechanism = "a mechanism that is told of at length, and then some";
+  const one = poolIncident({ service, mechanism });
+  const words = listWords({ incidents: [one], isCut: false }, { states: ["open"] });
+  const [head = "", row = ""] = words.split("\n");
+  for (const line of [head, row]) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(terminal);
+  expect(row).toContain("a-service-w");
 });
