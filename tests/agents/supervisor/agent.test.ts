@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { TaskState } from "@a2a-js/sdk";
 import type { Mesh, Serving } from "../../../a2a/mod.ts";
-import { Question, readAnswer } from "../../../agents/mod.ts";
+import { Question, readAnswer } from "../../../agents/supervisor/mod.ts";
 import { systemClock } from "../../../core/mod.ts";
 import { openMesh } from "../../a2a/echo.ts";
 import { startNats } from "../../support/nats.ts";

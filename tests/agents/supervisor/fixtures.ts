@@ -11,9 +11,13 @@ import type {
 } from "../../../agents/incidents/protocol.ts";
 import { readIncidentsRequest } from "../../../agents/incidents/protocol.ts";
 import type { Incident } from "../../../agents/incidents/record.ts";
-import { makeSupervisorAgent, meshSkills, type SupervisorOptions } from "../../../agents/mod.ts";
 import { type InvestigateRequest, readRequest } from "../../../agents/protocol.ts";
 import type { Verdict } from "../../../agents/sre/records.ts";
+import {
+  makeSupervisorAgent,
+  meshSkills,
+  type SupervisorOptions,
+} from "../../../agents/supervisor/mod.ts";
 import { newId, newTrace, PetrelError, silentLogger } from "../../../core/mod.ts";
 import { incident as verdictOf } from "../verdict-fixtures.ts";
 
@@ -71,7 +75,7 @@ export function verdict(request: InvestigateRequest, more: Partial<Verdict> = {}
 }
 
 export function quiet(request: InvestigateRequest, more: Partial<Verdict> = {}): Verdict {
-  const source = { status: "quiet", findings: 0, notes: [], links: [], tookMs: 5 } as const;
+  const source = { status: "quiet" as const, findings: 0, notes: [], links: [], tookMs: 5 };
   return verdict(request, {
     outcome: "quiet",
     rootCause: null,
