@@ -10,6 +10,7 @@ import { CATALOGUE, compareVersions, programsOf } from "./catalogue.ts";
 import type { Receipt } from "./find.ts";
 import type { DebianPin } from "./pins.ts";
 import { takeExecutables } from "./release.ts";
+import { relocate } from "./relocate.ts";
 import { run } from "./run.ts";
 import type { WayContext } from "./way.ts";
 
@@ -67,6 +68,9 @@ export async function fetchFromDebian(
     if (result.code !== 0) throw new PetrelError("UNAVAILABLE", `dpkg-deb: ${result.reason}`);
   }
   await takeExecutables([join(unpacked, "usr/bin"), join(unpacked, "usr/sbin")], context);
+  for (const name of programsOf(context.packageName)) {
+    if (pin.folder !== undefined) await relocate(join(context.outDir, name), pin.folder, unpacked);
+  }
   return { version, from: `Debian ${suite}` };
 }
 

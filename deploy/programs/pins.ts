@@ -29,6 +29,8 @@ export interface DebianPin {
   readonly packages: readonly [string, ...string[]];
   /** The suites to try, in order; `own` is the one this machine runs. */
   readonly suites: readonly string[];
+  /** Where the executables look for files of their own, by a name that is compiled in. */
+  readonly folder?: string;
 }
 
 /** Coordinates `group:artifact:version[:classifier:type]`, the file's SHA-256 in hexadecimal, its bytes. */
@@ -102,7 +104,11 @@ export const PINS: Readonly<Record<PackageName, PackagePins>> = {
     debian: { packages: ["prometheus", "promtool"], suites: ["own", "sid"] },
   },
   alertmanager: {
-    debian: { packages: ["prometheus-alertmanager"], suites: ["own", "sid"] },
+    debian: {
+      packages: ["prometheus-alertmanager"],
+      suites: ["own", "sid"],
+      folder: "/usr/share/prometheus/alertmanager",
+    },
   },
   nats: {
     release: {
