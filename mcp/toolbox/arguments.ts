@@ -114,11 +114,17 @@ function checkBounds(place: string, value: unknown, schema: Json): void {
 /** What a person does not see in the audit is not sent. */
 function checkTexts(place: string, value: unknown, depth: number): void {
   if (depth > 2 * DEPTH_MAX) throw wrong(place, "is nested too deeply");
-  if (typeof value === "string" && visible(value) !== value.replace(/\r\n?/g, "\n"))
-    throw wrong(place, "must not contain control or invisible characters");
+  if (typeof value === "string") checkVisible(place, value);
   if (typeof value !== "object" || value === null) return;
-  for (const [name, each] of Object.entries(value))
-    checkTexts(depth === 0 ? name.slice(0, 60) : place, each, depth + 1);
+  for (const [name, each] of Object.entries(value)) {
+    checkVisible(place, name);
+    checkTexts(depth === 0 ? name : place, each, depth + 1);
+  }
+}
+
+function checkVisible(place: string, text: string): void {
+  if (visible(text) !== text.replace(/\r\n?/g, "\n"))
+    throw wrong(place, "must not contain control or invisible characters");
 }
 
 /** Every text in a value of JSON, names too. */
