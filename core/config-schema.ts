@@ -6,6 +6,7 @@ import { z } from "zod";
 import { Alarms } from "./config-alarms.ts";
 import { Audit, Bridge, Kafka } from "./config-audit.ts";
 import { Gateway } from "./config-gateway.ts";
+import { Llm } from "./config-llm.ts";
 import { Cards, Webhooks } from "./config-mesh.ts";
 import { Tools } from "./config-tools.ts";
 import { Duration, Label, Path, Secret, Tls, Url } from "./config-types.ts";
@@ -130,19 +131,11 @@ const Sre = z.strictObject({
   baseline_windows: z.number().int().min(0).max(20).default(3),
   catch_up_windows: z.number().int().min(1).max(288).default(3),
   in_flight_max: z.number().int().min(1).max(1_000).default(256),
-  /** The same cause again after a pause this long is a new incident. */
-  reopen_after: Duration.default(1_800_000),
   /** Who calls whom, where neither traces nor metrics tell. */
   dependencies: z
     .array(z.strictObject({ caller: ServiceName, callee: ServiceName }))
     .max(2_000)
     .default([]),
-});
-
-const Llm = z.strictObject({
-  enabled: z.boolean().default(true),
-  timeout: Duration.default(60_000),
-  tokens_max: z.number().int().min(100).max(8_000).default(1_500),
 });
 
 const Mcp = z.strictObject({

@@ -1,5 +1,8 @@
 /** What explaining needs of the world. cli/ passes in what mcp/ provides. */
 import type { z } from "zod";
+import type { SeenBefore } from "../../alarms/mod.ts";
+import type { Verdict } from "../sre/records.ts";
+import type { Explanation } from "./record.ts";
 
 /** A language model that answers in a schema. Rejects with a PetrelError. */
 export interface Llm {
@@ -32,4 +35,13 @@ export interface Tools {
   list(signal: AbortSignal): Promise<readonly ToolWords[]>;
   /** Calls one. Never rejects but for the signal: a failure is an answer. */
   call(name: string, args: unknown, signal: AbortSignal): Promise<ToolAnswer>;
+}
+
+/** Turns a verdict into words. Rejects only when the signal aborts: the plain words always stand. */
+export interface Explains {
+  explain(
+    verdict: Verdict,
+    context: { readonly seenBefore: readonly SeenBefore[] },
+    signal: AbortSignal,
+  ): Promise<Explanation>;
 }

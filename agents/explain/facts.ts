@@ -1,0 +1,201 @@
+/**
+ * What each piece of evidence says, taken apart once so that statements can be held against it: words,
+ * numbers, moments, services, topics. Evidence of the verdict, and results of tools gathered while digging.
+ */
+import type { Finding } from "../../streams/mod.ts";
+import type { CauseJson, Verdict } from "../sre/records.ts";
+import { type ServiceBook, serviceBook, servicesIn } from "./names.ts";
+import { numbersOf, type Quantity } from "./numbers.ts";
+import { stemsOf } from "./stems.ts";
+import { comparable } from "./text.ts";
+import { passingTopics, type Topic, topicsOf, topicsOfFinding } from "./topics.ts";
+
+/** A tool's answer under the id that statements cite: `t1`. Redacted and cut. */
+export interface ToolResult {
+  readonly id: string;
+  readonly tool: string;
+  readonly text: string;
+}
+
+export interface Fact {
+  readonly id: string;
+  readonly isTool: boolean;
+  /** Whom it is about by itself. */
+  readonly services: ReadonlySet<string>;
+  /** Services of the causes it speaks for. */
+  readonly culprits: ReadonlySet<string>;
+  /** Who suffers from these causes: may be named with it, and not alone. */
+  readonly sufferers: ReadonlySet<string>;
+  /** Everything it says, in the comparable form. */
+  readonly text: string;
+  /** Of the causes it speaks for. */
+  readonly causeText: string;
+  /** Lines as they were logged, in the comparable form; a part of `text`. */
+  readonly lines: readonly string[];
+  readonly quantities: readonly Quantity[];
+  readonly moments: readonly string[];
+  readonly stems: ReadonlySet<string>;
+  readonly topics: ReadonlySet<Topic>;
+  readonly direction: Finding["direction"] | undefined;
+}
+
+/** All that is known in one investigation. */
+export interface Ground {
+  readonly facts: ReadonlyMap<string, Fact>;
+  readonly book: ServiceBook;
+  readonly causes: readonly CauseJson[];
+}
+
+export function groundOf(verdict: Verdict, results: readonly ToolResult[] = []): Ground {
+  const { causes, evidence, window } = verdict;
+  const book = serviceBook([
+    ...causes.flatMap((cause) => [cause.service, ...cause.affected]),
+    ...evidence.flatMap(({ finding }) => ownServices(finding)),
+  ]);
+  const ofWindow = windowNumbers(window);
+  const facts = [
+    ...evidence.map(({ id, finding }) => factOf(id, finding, causesOf(id, causes), ofWindow)),
+    ...results.map((result) => toolFact(result, book, ofWindow)),
+  ];
+  return { facts: new Map(facts.map((fact) => [fact.id, fact])), book, causes };
+}
+
+function causesOf(id: string, causes: readonly CauseJson[]): CauseJson[] {
+  return causes.filter(({ evidence, against }) => evidence.includes(id) || against.includes(id));
+}
+
+function ownServices({ service, peer, mentions = [] }: Finding): string[] {
+  return [service, ...(peer === undefined ? [] : [peer]), ...mentions];
+}
+
+type WindowNumbers = Pick<Fact, "quantities" | "moments">;
+
+/** Its moments, and its length. */
+function windowNumbers({ start, end }: Verdict["window"]): WindowNumbers {
+  const lengthMs = Date.parse(end) - Date.parse(start);
+  const length: Quantity = { value: lengthMs, unit: "ms", step: 1 };
+  return {
+    moments: [...numbersOf(start).moments, ...numbersOf(end).moments],
+    quantities: Number.isFinite(lengthMs) ? [length] : [],
+  };
+}
+
+function factOf(
+  id: string,
+  finding: Finding,
+  causes: readonly CauseJson[],
+  ofWindow: WindowNumbers,
+): Fact {
+  const {
+    summary,
+    template = "",
+    exception = "",
+    metric = "",
+    rule = "",
+    codeLocation = "",
+  } = finding;
+  const { unit = "", exemplars = [] } = finding;
+  const own = [
+    summary,
+    template,
+    exception,
+    codeLocation,
+    metric.replaceAll("_", " "),
+    metric,
+    rule,
+    unit,
+  ];
+  const found = comparable(own.join(" \n "));
+  const lines = exemplars.map(comparable);
+  const cause = comparable(causes.map(wordsOfCause).join(" \n "));
+  const numbers = [own.join(" \n "), ...exemplars].map(numbersOf);
+  return {
+    id,
+    isTool: false,
+    services: new Set(ownServices(finding)),
+    culprits: new Set(causes.map((one) => one.service)),
+    sufferers: new Set(causes.flatMap(({ affected }) => affected)),
+    text: [found, ...lines].join(" \n "),
+    causeText: cause,
+    lines,
+    quantities: [
+      ...numbers.flatMap(({ quantities }) => quantities),
+      ...measured(finding),
+      ...sharesIn(found),
+      ...causes.map((one): Quantity => ({ value: 100 * one.confidence, unit: "percent", step: 1 })),
+      ...ofWindow.quantities,
+    ],
+    moments: [...numbers.flatMap(({ moments }) => moments), ...ofWindow.moments],
+    stems: new Set([
+      ...stemsOf(found),
+      ...lines.flatMap((line) => [...stemsOf(line)]),
+      ...stemsOf(cause),
+    ]),
+    topics: new Set([
+      ...topicsOfFinding(finding),
+      ...topicsOf(found),
+      ...lines.flatMap((line) => [...passingTopics(line)]),
+      ...topicsOf(cause),
+    ]),
+    direction: finding.direction,
+  };
+}
+
+function wordsOfCause({ mechanism, resource = "", location = "" }: CauseJson): string {
+  return `${mechanism} ; ${resource.replaceAll("_", " ")} ; ${location}`;
+}
+
+function toolFact({ id, text }: ToolResult, book: ServiceBook, ofWindow: WindowNumbers): Fact {
+  const { quantities, moments } = numbersOf(text);
+  const { named } = servicesIn(text, book);
+  const said = comparable(text);
+  return {
+    id,
+    isTool: true,
+    services: named,
+    culprits: new Set(),
+    sufferers: new Set(),
+    text: said,
+    causeText: "",
+    lines: [said],
+    quantities: [...quantities, ...ofWindow.quantities],
+    moments: [...moments, ...ofWindow.moments],
+    stems: stemsOf(said),
+    topics: passingTopics(said),
+    direction: undefined,
+  };
+}
+
+/** Value, baseline and recent with their unit, and what follows from them: ratio, change, difference. */
+function measured({ value, baseline, recent, unit = "" }: Finding): Quantity[] {
+  const values = [value, baseline, recent].filter((one) => one !== undefined);
+  const told = values.flatMap((one) => numbersOf(`${plain(one)} ${unit}`).quantities);
+  const shares = /share/.test(unit)
+    ? values.map((one): Quantity => ({ value: 100 * one, unit: "percent", step: 1 }))
+    : [];
+  if (value === undefined || baseline === undefined) return [...told, ...shares];
+  const change = numbersOf(`${plain(Math.abs(value - baseline))} ${unit}`).quantities;
+  if (!(baseline > 0)) return [...told, ...shares, ...change];
+  const ratio = value / baseline;
+  return [
+    ...told,
+    ...shares,
+    ...change,
+    { value: Math.max(ratio, 1 / ratio), unit: "times", step: 1 },
+    { value: 100 * Math.abs(ratio - 1), unit: "percent", step: 1 },
+  ];
+}
+
+function plain(value: number): string {
+  return Math.abs(value) >= 1e15 || !Number.isFinite(value)
+    ? ""
+    : value.toFixed(6).replace(/\.?0+$/, "");
+}
+
+/** `19 of 20 traces` says 95 % too. */
+function sharesIn(text: string): Quantity[] {
+  return [...text.matchAll(/\b(\d[\d,]{0,12}) of (\d[\d,]{0,12})\b/g)].flatMap(([, part, all]) => {
+    const share = (100 * Number(part?.replaceAll(",", ""))) / Number(all?.replaceAll(",", ""));
+    return Number.isFinite(share) ? [{ value: share, unit: "percent" as const, step: 1 }] : [];
+  });
+}
