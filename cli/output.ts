@@ -1,5 +1,5 @@
 /** Where a command's answer goes: people's words, or one JSON object as the last line. */
-import { type LlmUse, type SreEvent, type Verdict } from "../agents/mod.ts";
+import type { SreEvent, Verdict } from "../agents/mod.ts";
 import { type Logger, makeLogger, systemClock } from "../core/mod.ts";
 import { InvestigationView, verdictJson } from "./render/investigation.ts";
 
@@ -7,7 +7,7 @@ export interface Output {
   readonly json: boolean;
   readonly onEvent: (event: SreEvent) => void;
   /** What the LLM was asked for so far. */
-  readonly llm: () => LlmUse;
+  readonly llm: () => { readonly calls: number; readonly tokens: number };
   readonly line: (text: string) => void;
   /** Writes the final object; only in JSON mode. */
   readonly result: (verdicts: readonly Verdict[], envelopes: number) => void;
@@ -23,8 +23,9 @@ export function makeOutput(json: boolean): Output {
     json,
     onEvent: (event) => {
       if (event.type === "explained") {
-        calls += event.llm.calls;
-        tokens += event.llm.tokens;
+        const { cost } = event.explanation;
+        calls += cost.calls;
+        tokens += cost.promptTokens + cost.completionTokens;
       }
       if (!json) view.show(event);
     },

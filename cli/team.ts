@@ -1,17 +1,10 @@
 /** A whole team in one process: the evidence agents that are configured, and the SRE agent over them. */
 
-import { appendFileSync } from "node:fs";
 import type { Mesh } from "../a2a/mod.ts";
-import {
-  type AlarmSink,
-  jsonLinesSink,
-  type Llm,
-  type SreAgent,
-  type SreEvent,
-  webhookSink,
-} from "../agents/mod.ts";
+import type { Llm, SreAgent, SreEvent } from "../agents/mod.ts";
 import { readAudit, type Tally, tallyAudit } from "../bridge/mod.ts";
 import type { Config, Logger } from "../core/mod.ts";
+import { sinksOf } from "./sinks.ts";
 import { llmOf } from "./systems.ts";
 import {
   configuredSources,
@@ -86,16 +79,4 @@ function teamOf(served: ServedSre, evidence: readonly Mesh[], llm: string | unde
 /** The evidence agents to start here. */
 export function evidenceHere(config: Config, remote: boolean): EvidenceRole[] {
   return remote ? [] : configuredSources(config);
-}
-
-function sinksOf(config: Config): AlarmSink[] {
-  const { jsonl, webhook } = config.alarms;
-  const sinks: AlarmSink[] = [];
-  if (jsonl === "-") sinks.push(jsonLinesSink((line) => void process.stdout.write(line)));
-  else if (jsonl !== undefined) sinks.push(jsonLinesSink((line) => appendFileSync(jsonl, line)));
-  if (webhook)
-    sinks.push(
-      webhookSink({ url: webhook.url, timeoutMs: webhook.timeout, headers: webhook.headers }),
-    );
-  return sinks;
 }

@@ -7,19 +7,25 @@ import type { AgentCard } from "@a2a-js/sdk";
 import type { KV } from "@nats-io/kv";
 import { Mesh, signCard } from "../a2a/mod.ts";
 import {
-  type AlarmSink,
   DEPENDENCY_QUERIES,
+  INCIDENTS_BUCKET,
+  INCIDENTS_TTL_MS,
   INVESTIGATIONS_BUCKET,
+  type LifeRules,
   type Llm,
   type LogQuerySpec,
   type LogSource,
+  type Maintenance,
   METRIC_QUERIES,
   makeEchoAgent,
   makeMetricsAgent,
   makeSplunkAgent,
+  PlainWords,
+  parseMatcher,
   SreAgent,
   type SreEvent,
 } from "../agents/mod.ts";
+import type { AlarmSink } from "../alarms/mod.ts";
 import { type Config, Gateway, type Logger, PetrelError } from "../core/mod.ts";
 import { makeSplunkSource } from "../mcp/mod.ts";
 import type { RuleSet } from "../streams/mod.ts";
@@ -90,6 +96,30 @@ export function tlsFiles(tls: NonNullable<Config["nats"]["tls"]>) {
 
 export function investigationsOf(mesh: Mesh): Promise<KV> {
   return mesh.kvm.create(INVESTIGATIONS_BUCKET, { ttl: INVESTIGATIONS_TTL_MS, history: 1 });
+}
+
+export function incidentsOf(mesh: Mesh): Promise<KV> {
+  return mesh.kvm.create(INCIDENTS_BUCKET, { ttl: INCIDENTS_TTL_MS, history: 1 });
+}
+
+function lifeOf({ alarms }: Config): LifeRules {
+  return {
+    afterWindows: alarms.after_windows,
+    resolveAfterWindows: alarms.resolve_after_windows,
+    reopenWithinMs: alarms.reopen_within,
+    updateEveryMs: alarms.update_every,
+    flapChanges: alarms.flap_changes,
+    flapWithinMs: alarms.flap_within,
+  };
+}
+
+function maintenanceOf({ alarms }: Config): Maintenance[] {
+  return alarms.maintenance.map((one, at) => ({
+    ...one,
+    matchers: one.matchers.map((text, place) =>
+      parseMatcher(text, `alarms.maintenance.${at}.matchers.${place}`),
+    ),
+  }));
 }
 
 /** Serves one evidence agent on its own connection, so that it has a name of its own in every subject. */
@@ -173,20 +203,21 @@ export interface SreWiring {
 
 /** Serves the SRE agent; the caller decides whether it watches or investigates. */
 export async function serveSre(config: Config, log: Logger, wiring: SreWiring): Promise<ServedSre> {
-  const { redact } = await redactorOf(config);
   const mesh = await openMesh(config, "sre", log);
   const sre = new SreAgent({
     mesh,
     kv: await investigationsOf(mesh),
+    incidentsKv: await incidentsOf(mesh),
     log: mesh.log.with({ agent: "sre" }),
     timeoutMs: config.sre.timeout,
     baselineWindows: config.sre.baseline_windows,
     inFlightMax: config.sre.in_flight_max,
     superviseEveryMs: SUPERVISE_EVERY_MS,
-    reopenAfterMs: config.sre.reopen_after,
+    rules: lifeOf(config),
+    maintenance: maintenanceOf(config),
+    retryForMs: config.alarms.retry_for,
     dependencies: config.sre.dependencies,
-    llmTokensMax: config.llm.tokens_max,
-    redact,
+    explainer: PlainWords,
     ...wiring,
   });
   await mesh.serve(sre.definition);

@@ -75,12 +75,6 @@ function taskIdOf(answer: Message | Task): string {
   throw new PetrelError("PROTOCOL_VIOLATION", "a change of an incident made no task");
 }
 
-export function isChange(data: unknown): boolean {
-  return (
-    typeof data === "object" && data !== null && "schema" in data && data.schema === CHANGE_SCHEMA
-  );
-}
-
 /**
  * The agent's side: writes the change into the task. Only the SRE agent itself may: everybody else asks
  * it for changes (protocol.ts).

@@ -30,9 +30,12 @@ export function advance(book: Book, sighting: Sighting, given: Circumstances): B
     seen.set(next.id, next);
     heads = head ? heads.map((one) => (one.id === next.id ? next : one)) : [...heads, next];
   }
-  const lived = heads
-    .map((head) => (seen.has(head.id) ? head : passed(head, sighting, given)))
-    .map((head) => announced(settledFlaps(head, sighting, given), sighting, given));
+  const lived = heads.map((head) => {
+    // Over: what is left to do about it is not for windows to decide.
+    if (head.state === "closed") return head;
+    const next = seen.has(head.id) ? head : passed(head, sighting, given);
+    return announced(settledFlaps(next, sighting, given), sighting, given);
+  });
   return {
     ...book,
     heads: lived.filter((head) => !isDone(head)),

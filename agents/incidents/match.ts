@@ -19,7 +19,10 @@ export function headOf(
   rules: LifeRules,
 ): Head | undefined {
   const near = heads.filter(
-    (head) => head.kind === sign.kind && isNear(head, sighting, rules.reopenWithinMs),
+    (head) =>
+      head.state !== "closed" &&
+      head.kind === sign.kind &&
+      isNear(head, sighting, rules.reopenWithinMs),
   );
   const same = latest(near.filter(({ fingerprint }) => fingerprint === sign.fingerprint));
   if (same || sign.kind !== "fault") return same;

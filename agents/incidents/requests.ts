@@ -35,7 +35,7 @@ type Asked<Action extends IncidentsRequest["action"]> = Extract<
   { action: Action }
 >;
 
-const STATES_SHOWN = ["pending", "open", "resolved"] as const;
+const STATES_SHOWN: Asked<"list">["states"] = ["pending", "open", "resolved"];
 /** Records looked through for one list. */
 const LOOKED_AT_MAX = 5_000;
 
@@ -97,7 +97,10 @@ async function list(
   return { kind: "incidents", incidents: found.slice(0, limit), isCut: found.length > limit };
 
   function isWanted(one: IncidentSummary): boolean {
-    return states.includes(one.state) && (service === undefined || one.services.includes(service));
+    return (
+      (states ?? []).includes(one.state) &&
+      (service === undefined || one.services.includes(service))
+    );
   }
 }
 
@@ -171,7 +174,11 @@ async function note(
     );
     return { ...now, heads };
   });
-  if (headOf(book.heads, id)) return teller.see(book);
+  if (headOf(book.heads, id)) {
+    // The answer does not wait for sinks that are told of other changes.
+    teller.see(book).catch(() => {});
+    return;
+  }
   const written = await store.changeIncident(
     id,
     (now) => now && appended(now, { kind, at, text, by }),

@@ -35,7 +35,8 @@ export interface TellerOptions {
   readonly event: (incident: Incident, change: Change, signal: AbortSignal) => Promise<string>;
   /** Puts a notice on record before it goes out. */
   readonly audit: (notice: Notice) => Promise<void>;
-  readonly onTold: (notice: Notice, incident: Incident) => void;
+  /** A notice is out, as far as it will go; with the investigation that brought it. */
+  readonly onTold: (notice: Notice, investigation: string) => void;
 }
 
 /** Changes that a person reads about for the first time, and so wants explained. */
@@ -94,7 +95,8 @@ export class Teller {
       const event = this.#after(`${head.id} event`, () =>
         this.#lasting(() => this.#event(incident, entry)),
       );
-      await Promise.all([event, this.#tell(incident, entry)]);
+      const telling = change.isTold ? this.#tell(incident, entry) : undefined;
+      await Promise.all([event, telling]);
     }
     await this.#lasting(() => store.changeBook((book) => without(book, head.id, change.seq)));
   }
@@ -134,7 +136,7 @@ export class Teller {
     const { sinks, audit, onTold } = this.#options;
     const pending = sinks.filter(({ name }) => entry.deliveries[name] === "pending");
     const notice = noticeOf(incident, entry);
-    if (!notice || Object.keys(entry.deliveries).length === 0) return;
+    if (!notice) return;
     const audited = this.#lasting(() => audit(notice));
     // In line before anything else is awaited: a sink hears of an incident's changes in their order.
     const sent = pending.map((sink) =>
@@ -144,7 +146,7 @@ export class Teller {
       }),
     );
     await Promise.all([audited, ...sent]);
-    onTold(notice, incident);
+    onTold(notice, entry.investigation ?? incident.investigation);
   }
 
   async #send(sink: AlarmSink, notice: Notice, seq: number): Promise<void> {

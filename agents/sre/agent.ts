@@ -4,97 +4,153 @@
  */
 import type { KV } from "@nats-io/kv";
 import type { AgentDefinition, Mesh, Turn, TurnResult } from "../../a2a/mod.ts";
+import type { AlarmSink, SeenBefore } from "../../alarms/mod.ts";
 import { type Logger, newId, PetrelError, type Window, windowId } from "../../core/mod.ts";
 import type { Dependency } from "../../streams/mod.ts";
+import type { Explains } from "../explain/ports.ts";
+import type { Explanation } from "../explain/record.ts";
+import { IncidentDesk } from "../incidents/desk.ts";
+import { CHANGE_SCHEMA, keepChange, sendChange } from "../incidents/event.ts";
+import { IncidentMemory } from "../incidents/memory.ts";
+import { INCIDENTS_SCHEMA, INCIDENTS_SKILL } from "../incidents/protocol.ts";
+import type { Change, Incident } from "../incidents/record.ts";
+import { answerIncidents, type RequestsOptions } from "../incidents/requests.ts";
+import type { LifeRules } from "../incidents/rules.ts";
+import type { Maintenance } from "../incidents/silences.ts";
+import { IncidentStore } from "../incidents/store.ts";
+import { Teller } from "../incidents/teller.ts";
 import { readRequest, toWindow } from "../protocol.ts";
 import { ReplyDesk } from "../replies.ts";
 import { Coordinator, type Opening } from "./coordinator.ts";
 import type { SreEvent } from "./events.ts";
-import { Explainer, type Llm } from "./explainer.ts";
-import { type AlarmSink, Alarms } from "./incidents.ts";
 import type { Verdict } from "./records.ts";
 import { type ScheduleOptions, windowsAsTheyEnd, windowsBefore } from "./schedule.ts";
-import { alarmJson } from "./sinks.ts";
 import { InvestigationStore } from "./store.ts";
 import { supervise } from "./supervisor.ts";
 
 export interface SreAgentOptions {
   readonly mesh: Mesh;
+  /** The bucket of {@link INVESTIGATIONS_BUCKET}. */
   readonly kv: KV;
+  /** The bucket of {@link INCIDENTS_BUCKET}. */
+  readonly incidentsKv: KV;
   readonly log: Logger;
   readonly sources: readonly string[];
   readonly timeoutMs: number;
   readonly baselineWindows: number;
   readonly inFlightMax: number;
   readonly superviseEveryMs: number;
-  readonly reopenAfterMs: number;
   /** Who calls whom by configuration. */
   readonly dependencies?: readonly Pick<Dependency, "caller" | "callee">[];
   readonly sinks: readonly AlarmSink[];
-  readonly llm?: Llm;
-  readonly llmTokensMax: number;
-  readonly redact: (text: string) => string;
+  readonly explainer: Explains;
+  readonly rules: LifeRules;
+  readonly maintenance: readonly Maintenance[];
+  /** How long a notice is tried before it is a dead letter. */
+  readonly retryForMs: number;
   readonly onEvent?: (event: SreEvent) => void;
 }
 
 /** What may differ from the agent's own settings; `id` names the investigation, once. */
 export type InvestigateOptions = Partial<Omit<Opening, "window">>;
 
+const SRE = "sre";
 const OWNERS_MAX = 5;
 /** Kept back of a caller's patience, to answer within it. */
 const ANSWER_MS = 500;
 
 export class SreAgent {
   readonly #options: SreAgentOptions;
-  readonly #desk: ReplyDesk;
+  readonly #replies: ReplyDesk;
   readonly #store: InvestigationStore;
+  readonly #incidents: IncidentStore;
+  readonly #memory = new IncidentMemory();
+  readonly #teller: Teller;
+  readonly #desk: IncidentDesk;
   readonly #coordinator: Coordinator;
   readonly #stop = new AbortController();
   #supervised: Promise<void> = Promise.resolve();
 
   constructor(options: SreAgentOptions) {
     this.#options = options;
-    const { mesh, kv, log, sinks, llm, redact } = options;
-    this.#desk = new ReplyDesk(kv, log);
+    const { mesh, kv, log, maintenance, rules } = options;
+    const common = { clock: mesh.clock, log, owner: mesh.instance };
+    this.#replies = new ReplyDesk(kv, log);
     this.#store = new InvestigationStore(kv, log);
-    const alarms = new Alarms({
-      store: this.#store,
-      sinks,
-      record: (alarm) => mesh.reportAlarm(alarm.id, JSON.stringify(alarmJson(alarm))),
-      clock: mesh.clock,
-      log,
-      reopenAfterMs: options.reopenAfterMs,
+    this.#incidents = new IncidentStore({ kv: options.incidentsKv, ...common });
+    this.#teller = this.#makeTeller(common);
+    this.#desk = new IncidentDesk({
+      store: this.#incidents,
+      teller: this.#teller,
+      isGone: (owner) => mesh.registry.isGone(owner),
+      rules,
+      maintenance,
+      ...common,
     });
     this.#coordinator = new Coordinator({
       mesh,
       store: this.#store,
-      desk: this.#desk,
-      explainer: new Explainer({
-        log,
-        redact,
-        maxTokens: options.llmTokensMax,
-        ...(llm ? { llm } : {}),
-      }),
-      alarms,
+      desk: this.#replies,
+      incidents: this.#desk,
       log,
       sources: options.sources,
       dependencies: options.dependencies ?? [],
       timeoutMs: options.timeoutMs,
       inFlightMax: options.inFlightMax,
       ownersMax: OWNERS_MAX,
-      onEvent: options.onEvent ?? (() => {}),
+      onEvent: (event) => this.#emit(event),
     });
+  }
+
+  #makeTeller(common: { clock: Mesh["clock"]; log: Logger; owner: string }): Teller {
+    const { mesh, sinks, retryForMs } = this.#options;
+    return new Teller({
+      store: this.#incidents,
+      memory: this.#memory,
+      sinks,
+      retryForMs,
+      verdict: (investigation) => this.#store.verdict(investigation),
+      explain: (verdict, seenBefore, signal) => this.#words(verdict, seenBefore, signal),
+      event: (incident, change, signal) => this.#event(incident, change, signal),
+      audit: (notice) => mesh.reportAlarm(notice.id, JSON.stringify(notice)),
+      onTold: (notice, id) => this.#emit({ type: "told", id, notice }),
+      ...common,
+    });
+  }
+
+  /** A verdict's words, asked for once whoever asks. */
+  async #words(
+    verdict: Verdict,
+    seenBefore: readonly SeenBefore[],
+    signal: AbortSignal,
+  ): Promise<Explanation> {
+    const { explainer } = this.#options;
+    const known = await this.#store.words(verdict.id);
+    const made = known ?? (await explainer.explain(verdict, { seenBefore }, signal));
+    const explanation = known ?? (await this.#store.keepWords(verdict.id, made));
+    this.#emit({ type: "explained", id: verdict.id, explanation });
+    return explanation;
+  }
+
+  async #event(incident: Incident, change: Change, signal: AbortSignal): Promise<string> {
+    return sendChange(await this.#options.mesh.agent(SRE), incident, change, signal);
+  }
+
+  #emit(event: SreEvent): void {
+    this.#options.onEvent?.(event);
   }
 
   /** Begins to listen for replies and to look after orphans. Serve {@link definition} beside it. */
   async start(): Promise<void> {
     const { mesh, log, superviseEveryMs } = this.#options;
-    await this.#desk.start();
+    await this.#replies.start();
+    await this.#incidents.watch((incident) => this.#memory.take(incident), this.#stop.signal);
     this.#supervised = supervise(
       {
         coordinator: this.#coordinator,
         store: this.#store,
         registry: mesh.registry,
+        resume: () => this.#desk.resume(),
         instance: mesh.instance,
         clock: mesh.clock,
         log,
@@ -108,7 +164,8 @@ export class SreAgent {
     this.#stop.abort();
     await this.#coordinator.stop();
     await this.#supervised;
-    this.#desk.stop();
+    await this.#teller.stop();
+    this.#replies.stop();
   }
 
   /** Investigates one window now. Undefined when the id is taken: somebody investigates it already. */
@@ -142,7 +199,7 @@ export class SreAgent {
 
   get definition(): AgentDefinition {
     return {
-      name: "sre",
+      name: SRE,
       description:
         "Investigates a window: asks the evidence agents, ranks the root cause, raises alarms.",
       version: "1.0.0",
@@ -154,12 +211,38 @@ export class SreAgent {
             "Takes a window and answers with a verdict: quiet, incident or inconclusive.",
           tags: ["sre", "root-cause"],
         },
+        {
+          id: INCIDENTS_SKILL,
+          name: "Incidents",
+          description:
+            "Lists and shows incidents, takes a person's judgement of their cause, and silences them.",
+          tags: ["sre", "incidents"],
+        },
       ],
       run: (turn) => this.#answer(turn),
     };
   }
 
-  async #answer(turn: Turn): Promise<TurnResult> {
+  #answer(turn: Turn): Promise<TurnResult> {
+    if (hasSchema(turn.data, CHANGE_SCHEMA)) return keepChange(turn, this.#options.mesh.name);
+    if (hasSchema(turn.data, INCIDENTS_SCHEMA)) return answerIncidents(turn, this.#asking());
+    return this.#answerInvestigation(turn);
+  }
+
+  #asking(): RequestsOptions {
+    const { mesh, maintenance } = this.#options;
+    return {
+      store: this.#incidents,
+      desk: this.#desk,
+      teller: this.#teller,
+      maintenance,
+      clock: mesh.clock,
+      owner: mesh.instance,
+      event: (incident, change, signal) => this.#event(incident, change, signal),
+    };
+  }
+
+  async #answerInvestigation(turn: Turn): Promise<TurnResult> {
     const { investigation: id, window, baseline, query, alerted = false } = readRequest(turn.data);
     const verdict = await this.investigate(toWindow(window), {
       // Under the caller's name: nobody takes a window's own id, or another's.
@@ -174,4 +257,8 @@ export class SreAgent {
     await turn.artifact("verdict", verdict);
     return { kind: "completed", text: verdict.outcome };
   }
+}
+
+function hasSchema(data: unknown, schema: string): boolean {
+  return typeof data === "object" && data !== null && "schema" in data && data.schema === schema;
 }

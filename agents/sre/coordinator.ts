@@ -1,6 +1,6 @@
 /**
- * The coordinator: takes windows, asks the agents, joins their replies, settles one verdict, raises one
- * alarm. Several run at once; `kv.create` decides who takes a window, compare-and-set who still owns it.
+ * The coordinator: takes windows, asks the agents, joins their replies, settles one verdict, and hands it
+ * to the incidents. Several run at once; `kv.create` decides who takes a window, compare-and-set who still owns it.
  * A window whose owner died is finished by another, from whatever was already answered.
  */
 import type { Mesh } from "../../a2a/mod.ts";
@@ -19,13 +19,12 @@ import {
   windowToJson,
 } from "../../core/mod.ts";
 import type { Dependency } from "../../streams/mod.ts";
+import type { IncidentDesk, Taken } from "../incidents/desk.ts";
 import { type LogQuerySpec, REQUEST_SCHEMA, toWindow } from "../protocol.ts";
 import { type ReplyDesk, replyKey } from "../replies.ts";
 import { type Answer, askForEvidence } from "./ask.ts";
 import { type AnsweredSource, conclude, resultOf } from "./conclude.ts";
 import type { SreEvent } from "./events.ts";
-import type { Explainer } from "./explainer.ts";
-import type { Alarms } from "./incidents.ts";
 import type { InvestigationRecord, Verdict } from "./records.ts";
 import type { InvestigationStore, Versioned } from "./store.ts";
 
@@ -33,8 +32,7 @@ export interface CoordinatorOptions {
   readonly mesh: Mesh;
   readonly store: InvestigationStore;
   readonly desk: ReplyDesk;
-  readonly explainer: Explainer;
-  readonly alarms: Alarms;
+  readonly incidents: Pick<IncidentDesk, "take">;
   readonly log: Logger;
   /** Agents asked about every window. */
   readonly sources: readonly string[];
@@ -67,6 +65,9 @@ interface Case {
   readonly record: InvestigationRecord;
   readonly log: Logger;
 }
+
+/** The investigation ends no later than this after its verdict; who is still to be told is told then. */
+const ANNOUNCE_MS_MAX = 30_000;
 
 export class Coordinator {
   readonly #options: CoordinatorOptions;
@@ -134,7 +135,7 @@ export class Coordinator {
     return turn;
   }
 
-  /** open → asked → joined → settled → explained → alarmed → closed. */
+  /** open → asked → joined → settled → taken by the incidents, who explain and tell → closed. */
   async #toTheEnd(
     owned: Versioned<InvestigationRecord>,
     adopted: boolean,
@@ -219,22 +220,28 @@ export class Coordinator {
     return reply ? { kind: "reply", reply } : { kind: "timed_out" };
   }
 
+  /** What the verdict means for the incidents; waits a while until those who are to be told are told. */
   async #announce(one: Case, verdict: Verdict): Promise<void> {
-    const { explainer, alarms, onEvent } = this.#options;
-    if (verdict.outcome === "quiet") return;
-    const { explanation, llm } = await explainer.explain(verdict, this.#stop.signal);
-    onEvent({ type: "explained", id: verdict.id, explanation, llm });
-    const raised = await alarms.raise(verdict, explanation, this.#stop.signal);
-    if (raised.kind === "raised") onEvent({ type: "alarm", id: verdict.id, alarm: raised.alarm });
-    if (raised.kind === "suppressed") {
-      onEvent({
-        type: "suppressed",
-        id: verdict.id,
-        alarmId: raised.alarmId,
-        windows: raised.windows,
-      });
+    const { incidents, mesh } = this.#options;
+    // Who looked at some of it only cannot say that the rest is quiet.
+    const isNarrowed = one.record.query !== undefined;
+    const taken = await this.#persist(() => incidents.take(verdict, isNarrowed));
+    this.#tellWhatGoesOn(verdict, taken);
+    const patience = mesh.clock.sleep(ANNOUNCE_MS_MAX, this.#stop.signal).catch(() => {});
+    await Promise.race([taken.told.catch(() => {}), patience]);
+    one.log.info("investigation.announced", {
+      outcome: verdict.outcome,
+      changes: taken.changes.map(({ change }) => change.kind).join(","),
+    });
+  }
+
+  #tellWhatGoesOn({ id }: Verdict, { incidents, changes }: Taken): void {
+    for (const head of incidents) {
+      if (changes.some((one) => one.head.id === head.id && one.change.isTold)) continue;
+      const why = whyUntold(head);
+      const { id: incident, windows } = head;
+      this.#options.onEvent({ type: "continued", id, incident, windows, why });
     }
-    one.log.info("investigation.announced", { outcome: verdict.outcome, how: raised.kind });
   }
 
   /** A write that must happen: tried again while NATS is away, until this process stops. */
@@ -288,4 +295,10 @@ export class Coordinator {
     this.#inFlight--;
     this.#waiting.shift()?.();
   }
+}
+
+function whyUntold({ silencedBy, state, isFlapping }: Taken["incidents"][number]) {
+  if (silencedBy !== undefined) return "silenced";
+  if (state === "pending") return "too_few_windows";
+  return isFlapping ? "flapping" : "known";
 }

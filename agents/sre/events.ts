@@ -1,6 +1,9 @@
 /** What a coordinator tells its watchers as it happens: the terminal, JSON lines, tests. */
+
+import type { Notice } from "../../alarms/mod.ts";
 import type { Window } from "../../core/mod.ts";
-import type { Alarm, Explanation, SourceResult, Verdict } from "./records.ts";
+import type { Explanation } from "../explain/record.ts";
+import type { SourceResult, Verdict } from "./records.ts";
 
 export type SreEvent =
   | {
@@ -24,22 +27,15 @@ export type SreEvent =
       readonly result: SourceResult;
     }
   | { readonly type: "verdict"; readonly id: string; readonly verdict: Verdict }
+  | { readonly type: "explained"; readonly id: string; readonly explanation: Explanation }
+  /** An incident changed, and whoever is to be told is told. */
+  | { readonly type: "told"; readonly id: string; readonly notice: Notice }
+  /** An incident goes on, and there is nothing new to tell. */
   | {
-      readonly type: "explained";
+      readonly type: "continued";
       readonly id: string;
-      readonly explanation: Explanation;
-      readonly llm: LlmUse;
-    }
-  | { readonly type: "alarm"; readonly id: string; readonly alarm: Alarm }
-  | {
-      readonly type: "suppressed";
-      readonly id: string;
-      readonly alarmId: string;
+      readonly incident: string;
       readonly windows: number;
+      readonly why: "known" | "too_few_windows" | "silenced" | "flapping";
     }
   | { readonly type: "closed"; readonly id: string };
-
-export interface LlmUse {
-  readonly calls: number;
-  readonly tokens: number;
-}

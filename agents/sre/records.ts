@@ -1,4 +1,4 @@
-/** What the SRE agents write down: investigations, verdicts, incidents. Checked whenever read back. */
+/** What the SRE agents write down of investigations and their verdicts. Checked whenever read back. */
 import { z } from "zod";
 import { Finding } from "../../streams/mod.ts";
 import { LogQuerySpec, WindowJson } from "../protocol.ts";
@@ -86,38 +86,3 @@ export const Verdict = z.strictObject({
   concludedAt: z.string(),
 });
 export type Verdict = z.infer<typeof Verdict>;
-
-/** What people read. From the statistics alone, or from an LLM that cited only what exists. */
-export const Explanation = z.strictObject({
-  by: z.string().max(200),
-  title: z.string().max(300),
-  text: z.string().max(4_000),
-  next: z.array(z.string().max(500)).max(10),
-});
-export type Explanation = z.infer<typeof Explanation>;
-
-/** Key `i.<fingerprint>`: one incident over however many windows it lasts. */
-export const IncidentRecord = z.strictObject({
-  fingerprint: Token,
-  alarmId: Token,
-  service: z.string(),
-  mechanism: z.string(),
-  /** The investigation that raised it, and how far its alarm got. */
-  investigation: Token,
-  delivery: z.enum(["pending", "delivered", "undeliverable"]),
-  firstWindow: WindowJson,
-  lastWindow: WindowJson,
-  windows: z.number().int().min(1),
-});
-export type IncidentRecord = z.infer<typeof IncidentRecord>;
-
-/** What a sink sends. `id` is the same however often it is sent. */
-export interface Alarm {
-  readonly id: string;
-  readonly severity: "critical" | "warning";
-  readonly title: string;
-  readonly service: string;
-  readonly mechanism: string;
-  readonly verdict: Verdict;
-  readonly explanation: Explanation;
-}

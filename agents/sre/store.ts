@@ -5,8 +5,9 @@
 import type { KV, KvWatchEntry } from "@nats-io/kv";
 import type { z } from "zod";
 import { type Logger, messageOf, PetrelError } from "../../core/mod.ts";
+import { Explanation } from "../explain/record.ts";
 import { isWrongSequence } from "../replies.ts";
-import { IncidentRecord, InvestigationRecord, Verdict } from "./records.ts";
+import { InvestigationRecord, Verdict } from "./records.ts";
 
 export interface Versioned<T> {
   readonly value: T;
@@ -56,26 +57,14 @@ export class InvestigationStore {
     return (await this.#read(`v.${id}`, Verdict))?.value;
   }
 
-  incident(fingerprint: string): Promise<Versioned<IncidentRecord> | undefined> {
-    return this.#read(`i.${fingerprint}`, IncidentRecord);
+  /** The verdict's words: these if they are the first, else those that were. Nobody is asked twice. */
+  async keepWords(id: string, words: Explanation): Promise<Explanation> {
+    const revision = await this.#create(`x.${id}`, words);
+    return (revision === undefined ? await this.words(id) : undefined) ?? words;
   }
 
-  /**
-   * Writes an incident over `revision` (0: it must be new, or unreadable); undefined when somebody else
-   * wrote it.
-   */
-  async putIncident(incident: IncidentRecord, revision: number): Promise<number | undefined> {
-    const key = `i.${incident.fingerprint}`;
-    if (revision > 0) return this.#replace(key, incident, revision);
-    return (await this.#create(key, incident)) ?? this.#overUnreadable(key, incident);
-  }
-
-  /** A record that nobody can read holds back no alarm. */
-  async #overUnreadable(key: string, incident: IncidentRecord): Promise<number | undefined> {
-    const entry = await this.#kv.get(key);
-    if (entry?.operation !== "PUT") return undefined;
-    if (this.#parse(key, entry.string(), IncidentRecord)) return undefined;
-    return this.#replace(key, incident, entry.revision);
+  async words(id: string): Promise<Explanation | undefined> {
+    return (await this.#read(`x.${id}`, Explanation))?.value;
   }
 
   /** Every record, now and as it changes, until `signal` aborts. A malformed one is logged and skipped. */

@@ -12,6 +12,8 @@ export interface SupervisorOptions {
   readonly coordinator: Coordinator;
   readonly store: InvestigationStore;
   readonly registry: Registry;
+  /** What else has to be looked after, at every look. */
+  readonly resume: () => Promise<void>;
   readonly instance: string;
   readonly clock: Clock;
   readonly log: Logger;
@@ -48,6 +50,7 @@ export async function supervise(options: SupervisorOptions, signal: AbortSignal)
         if (error instanceof PetrelError && error.retry === "never") unfinished.delete(id);
       });
     }
+    await options.resume().catch((error: unknown) => log.warn("incidents.not_resumed", { error }));
     await clock.sleep(everyMs, signal).catch(() => {});
   }
 }

@@ -99,9 +99,9 @@ function tell(log: Logger, event: SreEvent): void {
   if (event.type === "verdict") {
     const { outcome, rootCause, confidence, reason } = event.verdict;
     log.info("verdict", { windowId: event.id, outcome, ...rootCause, confidence, reason });
-  } else if (event.type === "alarm") {
-    const { id: alarmId, severity, title, explanation } = event.alarm;
-    log.warn("alarm", { windowId: event.id, alarmId, severity, title, text: explanation.text });
+  } else if (event.type === "told") {
+    const { id: noticeId, incident, change, severity, title, text } = event.notice;
+    log.warn("alarm", { windowId: event.id, noticeId, incident, change, severity, title, text });
   }
 }
 

@@ -190,7 +190,9 @@ test("a window whose verdict nobody can read is not tried again and again", asyn
   const { registry, instance } = mesh;
   const clock = { ...systemClock, sleep };
   const done = new AbortController();
-  const options = { coordinator, store, registry, instance, clock, log: book.log, everyMs: 5 };
+  const resume = async () => {};
+  const common = { coordinator, store, registry, instance, clock, log: book.log };
+  const options = { ...common, resume, everyMs: 5 };
   const supervised = supervise(options, done.signal);
   const refused = () => book.count("investigation.not_adopted");
   await until("the refusal", () => refused() > 0);

@@ -16,6 +16,7 @@ import { type NatsServer, startNats } from "../support/nats.ts";
 import { until } from "../support/until.ts";
 import {
   evidenceAgent,
+  incidentSettings,
   investigationsOf,
   orphan,
   SOURCE,
@@ -55,10 +56,8 @@ async function openWorld(
     baselineWindows: 1,
     inFlightMax: 4,
     superviseEveryMs: 500,
-    reopenAfterMs: 60_000,
     sinks: [],
-    llmTokensMax: 100,
-    redact: (text) => text,
+    ...(await incidentSettings(mesh)),
     onEvent: (event) => void events.push(event),
   });
   await sre.start();
@@ -256,8 +255,9 @@ test.concurrent(
     await nats.kill9();
     const done = new AbortController();
     const { registry, instance, clock } = mesh;
+    const resume = async () => {};
     const supervised = supervise(
-      { coordinator, store, registry, instance, clock, log: book.log, everyMs: 200 },
+      { coordinator, store, registry, instance, clock, log: book.log, everyMs: 200, resume },
       done.signal,
     );
     const retried = until(

@@ -2,11 +2,16 @@
 import type { KV } from "@nats-io/kv";
 import type { AgentDefinition, Mesh, Turn } from "../../a2a/mod.ts";
 import { makeEvidenceAgent } from "../../agents/evidence.ts";
-import { INVESTIGATIONS_BUCKET, type SreEvent } from "../../agents/mod.ts";
+import {
+  INCIDENTS_BUCKET,
+  INVESTIGATIONS_BUCKET,
+  type LifeRules,
+  PlainWords,
+  type SreAgentOptions,
+  type SreEvent,
+} from "../../agents/mod.ts";
 import { ReplyDesk } from "../../agents/replies.ts";
 import { Coordinator } from "../../agents/sre/coordinator.ts";
-import { Explainer } from "../../agents/sre/explainer.ts";
-import { Alarms } from "../../agents/sre/incidents.ts";
 import type { InvestigationRecord } from "../../agents/sre/records.ts";
 import { InvestigationStore } from "../../agents/sre/store.ts";
 import {
@@ -25,6 +30,30 @@ export const WINDOW: Window = { startMs: START_MS, endMs: START_MS + 5 * MINUTE_
 
 export function investigationsOf(mesh: Mesh): Promise<KV> {
   return mesh.kvm.create(INVESTIGATIONS_BUCKET, { history: 1 });
+}
+
+export const RULES: LifeRules = {
+  afterWindows: 1,
+  resolveAfterWindows: 3,
+  reopenWithinMs: 120 * MINUTE_MS,
+  updateEveryMs: 15 * MINUTE_MS,
+  flapChanges: 4,
+  flapWithinMs: 120 * MINUTE_MS,
+};
+
+/** What an SRE agent needs for its incidents; nobody is told, and no model is asked. */
+export async function incidentSettings(
+  mesh: Mesh,
+): Promise<
+  Pick<SreAgentOptions, "incidentsKv" | "rules" | "maintenance" | "retryForMs" | "explainer">
+> {
+  return {
+    incidentsKv: await mesh.kvm.create(INCIDENTS_BUCKET, { history: 1 }),
+    rules: RULES,
+    maintenance: [],
+    retryForMs: MINUTE_MS,
+    explainer: PlainWords,
+  };
 }
 
 /** An evidence agent that finds what `look` finds; by default a quiet window. */
@@ -58,7 +87,6 @@ export async function startCoordinator(
   kv: KV,
   log: Logger = silentLogger,
 ): Promise<Coordinating> {
-  const { clock } = mesh;
   const store = new InvestigationStore(kv, log);
   const desk = new ReplyDesk(kv, log);
   const events: SreEvent[] = [];
@@ -67,15 +95,7 @@ export async function startCoordinator(
     mesh,
     store,
     desk,
-    explainer: new Explainer({ log, redact: (text) => text, maxTokens: 1 }),
-    alarms: new Alarms({
-      store,
-      sinks: [],
-      record: async () => {},
-      clock,
-      log,
-      reopenAfterMs: MINUTE_MS,
-    }),
+    incidents: { take: async () => ({ incidents: [], changes: [], told: Promise.resolve() }) },
     log,
     sources: [SOURCE],
     dependencies: [],

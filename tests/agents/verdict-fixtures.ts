@@ -1,5 +1,5 @@
 /** Verdicts, reports and a clock moved by hand, for tests of what the SRE agent decides. */
-import type { Alarm, Explanation, Verdict } from "../../agents/mod.ts";
+import type { Verdict } from "../../agents/mod.ts";
 import type { Clock } from "../../core/mod.ts";
 import type { Finding, SourceReport } from "../../streams/mod.ts";
 
@@ -73,20 +73,6 @@ export function incident(id: string, more: Partial<Verdict> = {}): Verdict {
     concludedAt: iso(START_MS + 6 * MINUTE_MS),
     ...more,
   };
-}
-
-export const WORDS: Explanation = {
-  by: "statistics",
-  title: "payment-service: connection pool exhausted",
-  text: "It broke [e1].",
-  next: [],
-};
-
-export function alarm(id = "alarm-1"): Alarm {
-  const verdict = incident("w-1");
-  const { service, mechanism } = verdict.causes[0] ?? { service: "", mechanism: "" };
-  const words = { title: WORDS.title, explanation: WORDS };
-  return { id, severity: "critical", service, mechanism, verdict, ...words };
 }
 
 /** Sleeping moves the hands, and so does a test. */

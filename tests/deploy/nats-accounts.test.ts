@@ -27,8 +27,13 @@ import {
 import { REQUEST_SCHEMA, SreAgent } from "../../agents/mod.ts";
 import { makeLogger, newTrace } from "../../core/mod.ts";
 import { echo, openMesh, request } from "../a2a/echo.ts";
-import { evidenceAgent, investigationsOf, WINDOW } from "../agents/sre-fixtures.ts";
-import { finding, MINUTE_MS, report, windowAt } from "../agents/verdict-fixtures.ts";
+import {
+  evidenceAgent,
+  incidentSettings,
+  investigationsOf,
+  WINDOW,
+} from "../agents/sre-fixtures.ts";
+import { finding, report, windowAt } from "../agents/verdict-fixtures.ts";
 import { makeMeshStorage } from "../support/mesh-storage.ts";
 import { type NatsServer, productionAccounts, startNats } from "../support/nats.ts";
 import { type Child, startChild } from "../support/process.ts";
@@ -242,10 +247,8 @@ test("an investigation that ends in an incident, and one that ends quiet", async
     baselineWindows: 1,
     inFlightMax: 4,
     superviseEveryMs: 500,
-    reopenAfterMs: MINUTE_MS,
     sinks: [],
-    llmTokensMax: 100,
-    redact: (text) => text,
+    ...(await incidentSettings(mesh)),
   });
   await mesh.serve(sre.definition);
   await sre.start();

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { type JetStreamManager, jetstreamManager, type StreamConfig } from "@nats-io/jetstream";
 import { connect } from "nats";
+import { INCIDENTS_BUCKET, INCIDENTS_TTL_MS } from "../../agents/mod.ts";
 import { limits } from "../../core/mod.ts";
 import { findProgram } from "../../deploy/mod.ts";
 import { openMesh, request, worker } from "../a2a/echo.ts";
@@ -49,6 +50,7 @@ async function meshWork(nats: NatsServer): Promise<void> {
   await mesh.external();
   // The SRE agent's, which it makes itself.
   await mesh.kvm.create("PETREL_INVESTIGATIONS", { ttl: INVESTIGATIONS_TTL_MS, history: 1 });
+  await mesh.kvm.create(INCIDENTS_BUCKET, { ttl: INCIDENTS_TTL_MS, history: 1 });
   await mesh.transport("worker").sendMessage(request({ artifact: "x".repeat(300_000) }));
   await mesh.close();
 }

@@ -12,7 +12,13 @@ const DAY_MS = 86_400_000;
 const NANOS_PER_MS = 1e6;
 
 /** In days; 0 is for ever. */
-const BUCKETS = { A2A_TASKS: 7, A2A_PUSH: 7, A2A_EXTERNAL: 0, PETREL_INVESTIGATIONS: 30 };
+const BUCKETS = {
+  A2A_TASKS: 7,
+  A2A_PUSH: 7,
+  A2A_EXTERNAL: 0,
+  PETREL_INVESTIGATIONS: 30,
+  PETREL_INCIDENTS: 400,
+};
 
 /** Makes it all; `nc` may. */
 export async function makeMeshStorage(nc: NatsConnection): Promise<void> {

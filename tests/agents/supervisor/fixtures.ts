@@ -54,6 +54,7 @@ export function fullIncident(id: string, more: Partial<Incident> = {}): Incident
     investigations: ["20261121T144000Z-300s"],
     causes,
     evidence,
+    links: [],
     seenBefore: [],
     cost: { calls: 0, toolCalls: 0, promptTokens: 0, completionTokens: 0, usd: 0 },
     timeline: [],
