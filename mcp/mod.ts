@@ -19,6 +19,20 @@ export { grafanaTools } from "./grafana/tools.ts";
 export { makeLlm } from "./llm/llm.ts";
 export type { LlmOptions } from "./llm/options.ts";
 export type { Llm, LlmAnswer, LlmRequest } from "./llm/port.ts";
+export {
+  Asked,
+  IncidentDetails,
+  type IncidentsWish,
+  IncidentView,
+  type InvestigationWish,
+  MeshAgent,
+  MeshCitation,
+  type MeshPort,
+  PendingWork,
+  TaskView,
+  VerdictSummary,
+} from "./mesh/port.ts";
+export { meshTools } from "./mesh/tools.ts";
 export type { PrometheusAuth, PrometheusOptions } from "./prometheus/api.ts";
 export {
   makePrometheusClient,
