@@ -95,12 +95,12 @@ export function wordsOf(notice: Notice, extent: Extent, escape: Escape = asIs): 
     return cut(text, charsMax, escape);
   };
   const line = (what: string, text: string) => shorten(what, oneLine(text), extent.lineChars);
-  const some = <T>(what: string, all: readonly T[], max: number) => {
+  const first = <T>(what: string, all: readonly T[], max: number) => {
     if (all.length > max) left.push(`${what} (${max} of ${all.length})`);
     return all.slice(0, max);
   };
   const lines = (what: string, all: readonly string[], max: number) =>
-    some(what, all, max).map((one) => line(what, one));
+    first(what, all, max).map((one) => line(what, one));
   const linked = (what: string, text: string, url: string | undefined) => {
     const address = webAddress(url);
     if (url !== undefined && address === undefined) left.push(`the link of ${what}`);
@@ -111,17 +111,17 @@ export function wordsOf(notice: Notice, extent: Extent, escape: Escape = asIs): 
     heading: shorten("title", headingOf(notice), extent.headingChars),
     text: shorten("text", harmless(notice.text), extent.textChars),
     facts: line("facts", factsOf(notice)),
-    evidence: some("evidence", evidence, extent.evidence).map((one) =>
+    evidence: first("evidence", evidence, extent.evidence).map((one) =>
       linked(one.id, evidenceWords(one), one.link),
     ),
     affected:
       affected.length === 0
         ? undefined
-        : line("affected", `affected: ${some("affected", affected, extent.affected).join(", ")}`),
+        : line("affected", `affected: ${first("affected", affected, extent.affected).join(", ")}`),
     next: lines("next steps", notice.next, extent.next),
     seenBefore: lines("seen before", notice.seenBefore.map(seenWords), extent.seen),
     remarks: lines("remarks", remarksOf(notice), extent.remarks),
-    links: some("links", links, extent.links).map(({ title, url }) => linked("links", title, url)),
+    links: first("links", links, extent.links).map(({ title, url }) => linked("links", title, url)),
     tools: extent.tools === 0 ? [] : lines("tools", notice.appendix.map(toolWords), extent.tools),
     cost: notice.cost.calls === 0 ? undefined : line("cost", costWords(notice)),
     ids: line("ids", `incident ${notice.incident} · notice ${notice.id} · written by ${notice.by}`),
@@ -180,7 +180,7 @@ function headingOf(notice: Notice): string {
 
 function factsOf({ confidence, windows, openedAt, window, mechanism, location, kind }: Notice) {
   const where = location === undefined ? "" : ` (${location})`;
-  const seen = `${windows} window${windows === 1 ? "" : "s"} since ${minute(openedAt)} UTC`;
+  const seen = `${some(windows, "window")} since ${minute(openedAt)} UTC`;
   const last = `last ${minute(window.start)} to ${minute(window.end).slice(-5)}`;
   const sure = kind === "fault" ? [`confidence ${confidence.toFixed(2)}`] : [kind];
   return [`${mechanism}${where}`, ...sure, seen, last].join(" · ");
@@ -209,7 +209,12 @@ function toolWords({ tool, outcome, note, tookMs, arguments: given }: ToolUse): 
 function costWords({ cost }: Notice): string {
   const { calls, toolCalls, promptTokens, completionTokens, usd } = cost;
   const price = usd === 0 ? "" : `, $${usd.toFixed(4)}`;
-  return `cost: ${calls} LLM calls, ${toolCalls} tool calls, ${promptTokens} + ${completionTokens} tokens${price}`;
+  const tokens = `${promptTokens} + ${completionTokens} tokens`;
+  return `cost: ${some(calls, "LLM call")}, ${some(toolCalls, "tool call")}, ${tokens}${price}`;
+}
+
+function some(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function cutWords(left: readonly string[]): string {

@@ -23,6 +23,10 @@ const SYSTEM = "webhook";
 
 export function webhookSink(options: WebhookOptions): AlarmSink {
   const { url, headers, secret, minSeverity, timeoutMs, clock } = options;
+  // Names in one case: a configured one must not stand beside ours.
+  const others = Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+  );
   const shown = Object.values(headers).flatMap((value) => [value, ...value.split(/\s+/)]);
   const secrets = [...secretsOfUrl(url), ...shown.filter((value) => value.length >= 8)];
   return {
@@ -33,7 +37,7 @@ export function webhookSink(options: WebhookOptions): AlarmSink {
     send: async (notice, signal) => {
       const body = JSON.stringify(notice);
       const signed = secret === undefined ? {} : signedHeaders(notice.id, body, secret, clock);
-      const ours = { ...headers, ...signed, "idempotency-key": notice.id };
+      const ours = { ...others, ...signed, "idempotency-key": notice.id };
       const response = await send(
         { system: SYSTEM, url, headers: ours, body, timeoutMs, secrets },
         signal,

@@ -65,7 +65,7 @@ describe("labels", () => {
   );
 
   plainTest("alerts of others that a server hands out are left alone", () => {
-    const foreign = [
+    const foreign: Record<string, string>[] = [
       { alertname: "PetrelIncident", incident: "another" },
       { alertname: "Watchdog" },
     ];
