@@ -1,6 +1,7 @@
 /**
  * What may be asked of the SRE agent about incidents: the data part of an A2A message to its skill
- * `incidents`, and of the plain message that answers it. Who asks is told by the subject, not by the data.
+ * `incidents`, and of the message with which the completed task answers it. Who asks is told by the
+ * subject, not by the data.
  */
 import { z } from "zod";
 import { PetrelError } from "../../core/mod.ts";

@@ -39,11 +39,14 @@ const STATES_SHOWN: Asked<"list">["states"] = ["pending", "open", "resolved"];
 /** Records looked through for one list. */
 const LOOKED_AT_MAX = 5_000;
 
-/** Answers with a plain message; a request that cannot be done ends as a task that was rejected. */
+/**
+ * Answers with the data of a task that is completed: it reads KV first, and a plain message would have to
+ * come before others can have heard of a task. A request that cannot be done ends as one that was rejected.
+ */
 export async function answerIncidents(turn: Turn, options: RequestsOptions): Promise<TurnResult> {
   try {
     const answer = await answerOf(readIncidentsRequest(turn.data), turn, options);
-    return { kind: "message", text: wordsOf(answer), data: answer };
+    return { kind: "completed", text: wordsOf(answer), data: answer };
   } catch (error) {
     const isTheirs = error instanceof PetrelError && error.retry === "never";
     if (isTheirs && error.code !== "CANCELLED") return { kind: "rejected", text: error.message };

@@ -62,8 +62,10 @@ export class SreClient {
       throw asTold(error);
     });
     if ("messageId" in answer) return readAnswer(answer);
+    const { state, message } = answer.status ?? {};
+    if (state === TaskState.TASK_STATE_COMPLETED) return readAnswer(message);
     const text = wordsOf(answer);
-    if (answer.status?.state === TaskState.TASK_STATE_REJECTED) return { kind: "refused", text };
+    if (state === TaskState.TASK_STATE_REJECTED) return { kind: "refused", text };
     throw new PetrelError("UNAVAILABLE", `the SRE agent did not do it: ${text}`, { agent: AGENT });
   }
 
@@ -101,8 +103,8 @@ export function checkedRequest(
   throw new PetrelError("USAGE", oneLine(message, WORDS_CHARS_MAX), { path: field });
 }
 
-function readAnswer(message: Message): IncidentsAnswer {
-  const part = message.parts.find(({ content }) => content?.$case === "data");
+function readAnswer(message: Message | undefined): IncidentsAnswer {
+  const part = message?.parts.find(({ content }) => content?.$case === "data");
   try {
     return readIncidentsAnswer(part?.content?.value);
   } catch (error) {

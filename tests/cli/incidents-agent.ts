@@ -45,7 +45,7 @@ function answer(known: Known, now: string, turn: Turn): TurnResult {
   try {
     const by = turn.onBehalf ?? turn.caller;
     const data = answerTo(known, readIncidentsRequest(turn.data), { now, by });
-    return { kind: "message", text: data.kind, data };
+    return { kind: "completed", text: data.kind, data };
   } catch (error) {
     return { kind: "rejected", text: messageOf(error) };
   }
