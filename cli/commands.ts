@@ -109,6 +109,29 @@ examples:
     load: () => import("./commands/incidents.ts"),
   },
   {
+    name: "ask",
+    summary: "ask a question in plain words, and get an answer that cites its evidence",
+    help: `usage: petrel ask "question" [--task ID] [--timeout 5m] [--json] [options]
+
+  "question"        such as "why is payment failing since 14:40?"; English, German, French, Spanish,
+                    Italian or Portuguese; times are UTC unless a zone is named
+  --task ID         go on with a question that was asked back
+  --timeout D       how long the answer is worth something (default: sre.timeout and 30 s)
+  --json            one JSON object: {"task","state","answer"|"question"|"text"}
+${CONFIG_HELP}
+Needs the role supervisor in the mesh, and the role sre for what it asks. On a terminal you are asked what
+is unclear; elsewhere the question is printed.
+Exit codes beside the common ones: 1 not answered, the text says why; 4 a source was away, so there is no
+saying; 6 the question is unclear: answer with --task.
+
+examples:
+  petrel ask "why is payment failing since 14:40?"
+  petrel ask "welche Vorfälle sind offen?"
+  petrel ask --task 49df10f4-e5de-8922-a02f-e4fd94f7444b "payment-service"
+`,
+    load: () => import("./commands/ask.ts"),
+  },
+  {
     name: "agents",
     summary: "list the agents in the mesh, and add those of others",
     help: `usage: petrel agents [--skill S] [--tag T] [--version RANGE] [--json] [options]
@@ -174,11 +197,13 @@ examples:
   },
   {
     name: "mcp",
-    summary: "serve the tools for Splunk, Prometheus and Grafana over MCP",
-    help: `usage: petrel mcp [--stdio | --http] [--port N] [options]
+    summary: "serve the mesh, Splunk, Prometheus and Grafana as tools over MCP",
+    help: `usage: petrel mcp [--stdio | --http] [--port N] [--mesh | --no-mesh] [options]
 
   --stdio           over standard input and output (default)
   --http            Streamable HTTP at /mcp, on the configuration's mcp.host and mcp.port
+  --mesh            the mesh has to be there (default: its tools are served if NATS answers at the start)
+  --no-mesh         only the tools of the systems
 ${CONFIG_HELP}`,
     load: () => import("./commands/mcp.ts"),
   },
@@ -212,7 +237,6 @@ ${CONFIG_HELP}`,
 
 /** Commands of the design that are still to come, and what they will do. */
 export const NOT_BUILT_YET: Readonly<Record<string, string>> = {
-  ask: "questions in plain words, answered by the agents",
   tasks: "the A2A tasks in the mesh",
   bench: 'use "make bench" in the source tree',
 };

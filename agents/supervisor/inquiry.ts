@@ -10,7 +10,6 @@ import {
   type IncidentsAsked,
   readIncidentsAnswer,
 } from "../incidents/protocol.ts";
-import { Verdict } from "../sre/records.ts";
 import { agentsAnswer, incidentAnswer, incidentsAnswer, listSentences } from "./incident-answer.ts";
 import type { SupervisorOptions } from "./options.ts";
 import { isNoSuchSkill, type SkillAnswer } from "./port.ts";
@@ -26,7 +25,7 @@ import {
   windowToLookAt,
   windowWords,
 } from "./route.ts";
-import { verdictAnswer } from "./verdict-answer.ts";
+import { readVerdict, verdictAnswer } from "./verdict-answer.ts";
 import { quoted } from "./words-of.ts";
 
 export type Found =
@@ -168,15 +167,8 @@ export class Inquiry {
     this.#turn.progress(`investigating ${windowWords(request.window)}`, { window: request.window });
     const answer = await this.#ask(INVESTIGATE_SKILL, request, "window");
     if (answer.state !== "completed") throw notDone(answer);
-    const parsed = Verdict.safeParse(answer.data.get("verdict"));
-    if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      const place = ["verdict", ...(issue?.path ?? [])].map(String).join(".");
-      throw new PetrelError("PROTOCOL_VIOLATION", `${place}: ${issue?.message ?? "malformed"}`, {
-        place,
-      });
-    }
-    return verdictAnswer(understood, parsed.data, { isDefaultWindow: !understood.window, ...more });
+    const verdict = readVerdict(answer.data.get("verdict"));
+    return verdictAnswer(understood, verdict, { isDefaultWindow: !understood.window, ...more });
   }
 
   async #listed(request: IncidentsAsked) {

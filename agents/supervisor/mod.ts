@@ -11,3 +11,4 @@ export {
   Question,
   readAnswer,
 } from "./record.ts";
+export { readVerdict } from "./verdict-answer.ts";

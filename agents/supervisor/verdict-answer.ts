@@ -2,8 +2,10 @@
  * A verdict as the answer to a question: what broke, or that nothing stands out, with the evidence it
  * cites. A source that could not be read is told in any case, and nothing is called quiet beside it.
  */
+
+import { PetrelError } from "../../core/mod.ts";
 import { explainVerdict } from "../../streams/mod.ts";
-import type { SourceResult, Verdict } from "../sre/records.ts";
+import { type SourceResult, Verdict } from "../sre/records.ts";
 import { ANSWER_SCHEMA, type Answer, type Citation, type Understood } from "./record.ts";
 import { windowWords } from "./route.ts";
 import { capital, citedIn, joined, listed, quoted } from "./words-of.ts";
@@ -20,6 +22,17 @@ export interface VerdictContext {
   /** Told first, such as which incidents are open. */
   readonly before?: readonly string[];
   readonly citations?: readonly Citation[];
+}
+
+/** Reads a verdict an SRE agent sent. Throws PROTOCOL_VIOLATION naming the field. */
+export function readVerdict(value: unknown): Verdict {
+  const parsed = Verdict.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const place = ["verdict", ...(issue?.path ?? [])].map(String).join(".");
+  throw new PetrelError("PROTOCOL_VIOLATION", `${place}: ${issue?.message ?? "malformed"}`, {
+    place,
+  });
 }
 
 /** The answer to a question that an investigation answers. */

@@ -32,7 +32,14 @@ const Wait = z
 
 /** The tools of the mesh behind `port`. */
 export function meshTools(port: MeshPort): ToolDefinition[] {
-  return [...agentTools(port), ...workTools(port), ...incidentTools(port)];
+  return [
+    ...agentTools(port),
+    startInvestigation(port),
+    getTask(port),
+    pendingWork(port),
+    askPetrel(port),
+    ...incidentTools(port),
+  ];
 }
 
 function agentTools(port: MeshPort): ToolDefinition[] {
@@ -79,8 +86,8 @@ function agentTools(port: MeshPort): ToolDefinition[] {
   return [listAgents, agentStatus];
 }
 
-function workTools(port: MeshPort): ToolDefinition[] {
-  const startInvestigation = defineTool({
+function startInvestigation(port: MeshPort): ToolDefinition {
+  return defineTool({
     name: "start_investigation",
     title: "Start an investigation",
     description:
@@ -117,7 +124,10 @@ function workTools(port: MeshPort): ToolDefinition[] {
       return { output, text: taskWords(output) };
     },
   });
-  const getTask = defineTool({
+}
+
+function getTask(port: MeshPort): ToolDefinition {
+  return defineTool({
     name: "get_task",
     title: "Look at a task",
     description:
@@ -138,7 +148,10 @@ function workTools(port: MeshPort): ToolDefinition[] {
       };
     },
   });
-  const pendingWork = defineTool({
+}
+
+function pendingWork(port: MeshPort): ToolDefinition {
+  return defineTool({
     name: "pending_work",
     title: "Pending work",
     description:
@@ -154,7 +167,6 @@ function workTools(port: MeshPort): ToolDefinition[] {
       return { output, text };
     },
   });
-  return [startInvestigation, getTask, pendingWork, askPetrel(port)];
 }
 
 function askPetrel(port: MeshPort): ToolDefinition {

@@ -33,7 +33,7 @@ const WINDOW = ["investigate", "--from", "2026-01-29T08:40:00Z", "--to", "2026-0
 test.each<[string, string[], string | undefined, number, RegExp]>([
   ["an unknown command", ["fly"], undefined, 2, /no command "fly"/],
   ["an unknown option", ["agents", "--wings"], undefined, 2, /--wings/],
-  ["a command that is not built yet", ["ask", "why?"], undefined, 2, /not built yet/],
+  ["a command that is not built yet", ["tasks"], undefined, 2, /not built yet/],
   ["a bridge without Kafka", ["up", "--role", "bridge"], SYSTEMS, 2, /kafka is not configured/],
   ["an unknown role", ["up", "--role", "pilot"], SYSTEMS, 2, /pilot/],
   [
@@ -83,6 +83,7 @@ test("help and version are answers, not errors", async () => {
     "up",
     "watch",
     "investigate",
+    "ask",
     "agents",
     "audit",
     "mcp",
