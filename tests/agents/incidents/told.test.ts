@@ -1,0 +1,309 @@
+/**
+ * What was decided is told: through crashes at any step, sinks that fail, and two processes at once. A
+ * process that dies here stops between two operations, or in one that is done and never answered.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { KV } from "@nats-io/kv";
+import type { Mesh } from "../../../a2a/mod.ts";
+import { plainWords } from "../../../agents/explain/plain.ts";
+import { IncidentDesk } from "../../../agents/incidents/desk.ts";
+import { IncidentMemory } from "../../../agents/incidents/memory.ts";
+import { INCIDENTS_BUCKET, IncidentStore } from "../../../agents/incidents/store.ts";
+import { Teller } from "../../../agents/incidents/teller.ts";
+import type { Verdict } from "../../../agents/mod.ts";
+import type { AlarmSink, Notice } from "../../../alarms/mod.ts";
+import { newId, PetrelError, silentLogger, systemClock } from "../../../core/mod.ts";
+import { Random } from "../../../sim/mod.ts";
+import { openMesh } from "../../a2a/echo.ts";
+import { type NatsServer, startNats } from "../../support/nats.ts";
+import { until } from "../../support/until.ts";
+import { RULES } from "../sre-fixtures.ts";
+import { MINUTE_MS } from "../verdict-fixtures.ts";
+import { fault, quiet } from "./fixtures.ts";
+
+const seed = Number(process.env.PETREL_TEST_SEED);
+const RUNS = 200;
+/** More operations than any of these processes makes. */
+const OPERATIONS_MAX = 60;
+
+let nats: NatsServer;
+let mesh: Mesh;
+
+beforeAll(async () => {
+  nats = await startNats();
+  mesh = await openMesh(nats.url, "sre");
+});
+
+afterAll(async () => {
+  await mesh.close();
+  await nats[Symbol.asyncDispose]();
+});
+
+/** A process that dies at its `diesAt`-th operation, before it or after it is done. */
+class Mortal {
+  #left: number;
+  readonly #isDoneFirst: boolean;
+
+  constructor(diesAt = Number.POSITIVE_INFINITY, isDoneFirst = false) {
+    this.#left = diesAt;
+    this.#isDoneFirst = isDoneFirst;
+  }
+
+  get isDead(): boolean {
+    return this.#left <= 0;
+  }
+
+  async do<T>(work: () => Promise<T>): Promise<T> {
+    if (this.isDead) return new Promise<T>(() => {});
+    this.#left--;
+    if (!this.isDead) return work();
+    if (this.#isDoneFirst) await work().catch(() => {});
+    return new Promise<T>(() => {});
+  }
+}
+
+/** Receivers that outlive processes: one that drops what it has by id, and one that does not. */
+class Receivers {
+  readonly keyed = new Map<string, Notice>();
+  readonly plain: Notice[] = [];
+
+  sinks(process: Mortal): AlarmSink[] {
+    const common = { minSeverity: "info", timeoutMs: 5_000 } as const;
+    return [
+      {
+        ...common,
+        name: "keyed",
+        isIdempotent: true,
+        send: (notice) => process.do(async () => void this.keyed.set(notice.id, notice)),
+      },
+      {
+        ...common,
+        name: "plain",
+        isIdempotent: false,
+        send: (notice) => process.do(async () => void this.plain.push(notice)),
+      },
+    ];
+  }
+}
+
+interface Party {
+  readonly desk: IncidentDesk;
+  readonly store: IncidentStore;
+  readonly teller: Teller;
+  readonly explained: string[];
+}
+
+interface PartyOptions {
+  readonly kv: KV;
+  readonly verdicts: ReadonlyMap<string, Verdict>;
+  readonly words: Map<string, number>;
+  readonly sinks: readonly AlarmSink[];
+  readonly events: Map<string, number>;
+  readonly process?: Mortal;
+  readonly owner?: string;
+  readonly isGone?: (owner: string) => boolean;
+}
+
+function partyOf(options: PartyOptions): Party {
+  const { verdicts, sinks, process = new Mortal(), owner = newId(), isGone = () => true } = options;
+  const kv = mortal(options.kv, process);
+  const common = { clock: systemClock, log: silentLogger, owner };
+  const store = new IncidentStore({ kv, ...common });
+  const explained: string[] = [];
+  const teller = new Teller({
+    store,
+    memory: new IncidentMemory(),
+    sinks,
+    retryForMs: MINUTE_MS,
+    verdict: async (id) => verdicts.get(id),
+    explain: (verdict) =>
+      process.do(async () => {
+        explained.push(verdict.id);
+        return plainWords(verdict);
+      }),
+    event: (incident, change) =>
+      process.do(async () => {
+        const id = `${incident.id}.${change.seq}`;
+        options.events.set(id, (options.events.get(id) ?? 0) + 1);
+        return "task-1";
+      }),
+    audit: () => process.do(async () => {}),
+    onTold: () => {},
+    ...common,
+  });
+  const desk = new IncidentDesk({
+    store,
+    teller,
+    rules: { ...RULES, resolveAfterWindows: 1 },
+    maintenance: [],
+    isGone,
+    ...common,
+  });
+  return { desk, store, teller, explained };
+}
+
+/** A bucket seen by a process that may die. */
+function mortal(kv: KV, process: Mortal): KV {
+  return new Proxy(kv, {
+    get(target, name, receiver) {
+      const found: unknown = Reflect.get(target, name, receiver);
+      if (typeof found !== "function") return found;
+      return (...args: unknown[]) => process.do(async () => found.apply(target, args));
+    },
+  });
+}
+
+async function bucket(): Promise<KV> {
+  return mesh.kvm.create(`${INCIDENTS_BUCKET}_${newId()}`, { history: 1 });
+}
+
+/** Waits until nothing is left to do; whoever lives looks after it as the SRE agent does. */
+async function allDone({ desk, store }: Party): Promise<void> {
+  await until("all is told", async () => {
+    await desk.resume();
+    return (await store.book()).heads.every(({ pending }) => pending.length === 0);
+  });
+}
+
+test(`killed at any of its steps, in ${RUNS} runs: the alarm is told, once where the sink knows its id`, async () => {
+  const random = new Random(seed);
+  let killed = 0;
+  let twice = 0;
+  const kv = await bucket();
+  for (let run = 0; run < RUNS; run++) {
+    const service = `service-${run}`;
+    // Another hour each: the incidents of two runs have nothing to do with each other.
+    const at = run * 200;
+    const opened = fault(at, { service, affected: [] });
+    const over = quiet(at + 1, { id: `over-${run}` });
+    const verdicts = new Map([opened, over].map((one) => [one.id, one]));
+    const receivers = new Receivers();
+    const events = new Map<string, number>();
+    const common = { kv, verdicts, events, words: new Map<string, number>() };
+    const first = new Mortal(random.between(1, OPERATIONS_MAX), random.between(0, 1) === 0);
+    const dying = partyOf({ ...common, process: first, sinks: receivers.sinks(first) });
+    const work = (async () => {
+      await (await dying.desk.take(opened, false)).told;
+      await (await dying.desk.take(over, false)).told;
+    })();
+    await Promise.race([work, until("death", () => first.isDead)]);
+    if (first.isDead) killed++;
+    const next = partyOf({ ...common, sinks: receivers.sinks(new Mortal()) });
+    await next.desk.take(opened, false);
+    await next.desk.take(over, false);
+    await allDone(next);
+    const told = [...receivers.keyed.values()].filter((notice) => notice.service === service);
+    expect(told.map(({ change }) => change).toSorted()).toEqual(["opened", "resolved"]);
+    expect(new Set(told.map(({ incident }) => incident)).size).toBe(1);
+    const plain = Map.groupBy(receivers.plain, ({ id }) => id);
+    expect([...plain.keys()].toSorted()).toEqual(told.map(({ id }) => id).toSorted());
+    for (const same of plain.values()) {
+      if (same.length > 1) twice++;
+      expect(new Set(same.map((notice) => JSON.stringify(notice))).size).toBe(1);
+    }
+    const record = await next.store.incident(told[0]?.incident ?? "");
+    expect(record?.timeline.map(({ seq }) => seq)).toEqual([1, 2]);
+    for (const { deliveries } of record?.timeline ?? []) {
+      expect(deliveries).toEqual({ keyed: "delivered", plain: "delivered" });
+    }
+    expect([...events.keys()].filter((id) => id.startsWith(told[0]?.incident ?? "?"))).toHaveLength(
+      2,
+    );
+    await next.teller.stop();
+  }
+  console.log(
+    `seed ${seed}: ${RUNS} runs, ${killed} killed, ${twice} notices sent twice to a sink without a key`,
+  );
+  expect(killed).toBeGreaterThan(RUNS / 2);
+}, 120_000);
+
+describe("sinks that fail", () => {
+  const busy = () => new PetrelError("OVERLOADED", "busy", { retryAfterMs: 1 });
+  const refused = () => new PetrelError("QUERY_REFUSED", "no");
+
+  /** Fails as `failures` say, then takes everything. */
+  const failing = (name: string, failures: (() => unknown)[]) => {
+    const taken: Notice[] = [];
+    let tries = 0;
+    const sink: AlarmSink = {
+      ...{ name, isIdempotent: false, minSeverity: "info", timeoutMs: 50 },
+      send: async (notice) => {
+        const failure = failures[tries++];
+        if (failure) throw await failure();
+        taken.push(notice);
+      },
+    };
+    return { sink, taken, tries: () => tries };
+  };
+
+  const tell = async (sinks: readonly AlarmSink[]) => {
+    const verdict = fault(0);
+    const kv = await bucket();
+    const verdicts = new Map([[verdict.id, verdict]]);
+    const party = partyOf({ kv, verdicts, sinks, events: new Map(), words: new Map() });
+    const { told } = await party.desk.take(verdict, false);
+    await told;
+    const [id = ""] = await party.store.ids();
+    return { kv, record: await party.store.incident(id) };
+  };
+
+  test("for a while are tried again, and cost the others nothing", async () => {
+    const slow = failing("slow", [busy, busy, () => new Promise(() => {})]);
+    const good = failing("good", []);
+    const { record } = await tell([slow.sink, good.sink]);
+    expect(slow.tries()).toBe(4);
+    expect([slow.taken.length, good.taken.length]).toEqual([1, 1]);
+    expect(record?.timeline[0]?.deliveries).toEqual({ slow: "delivered", good: "delivered" });
+  });
+
+  test("for good are dead letters, with the notice and the reason", async () => {
+    for (const failure of [refused, () => new TypeError("odd"), () => undefined]) {
+      const bad = failing("bad", [failure]);
+      const { kv, record } = await tell([bad.sink]);
+      expect(bad.tries()).toBe(1);
+      expect(record?.timeline[0]?.deliveries).toEqual({ bad: "dead" });
+      const letter = await kv.get(`dl.${record?.id}.1.bad`);
+      expect(letter?.json()).toMatchObject({ sink: "bad", notice: { incident: record?.id } });
+    }
+  });
+});
+
+test("two processes that work at once on windows of one fault tell it once", async () => {
+  const windows = Array.from({ length: 8 }, (_, at) => fault(at));
+  const kv = await bucket();
+  const receivers = new Receivers();
+  const verdicts = new Map(windows.map((one) => [one.id, one]));
+  const common = {
+    kv,
+    verdicts,
+    events: new Map<string, number>(),
+    words: new Map<string, number>(),
+  };
+  const parties = ["one", "two"].map((owner) =>
+    partyOf({ ...common, owner, isGone: () => false, sinks: receivers.sinks(new Mortal()) }),
+  );
+  await Promise.all(
+    windows.map(async (verdict, at) => {
+      const party = parties[at % 2];
+      await (await party?.desk.take(verdict, false))?.told;
+    }),
+  );
+  await Promise.all(parties.map(allDone));
+  expect([...receivers.keyed.values()].map(({ change }) => change)).toEqual(["opened"]);
+  expect(receivers.plain).toHaveLength(1);
+  const explained = parties.flatMap((party) => party.explained);
+  expect(explained).toHaveLength(1);
+});
+
+test("a book and a record that cannot be read hold back no alarm, and are set aside", async () => {
+  const kv = await bucket();
+  await kv.put("book", '{"version":9}');
+  const verdict = fault(0);
+  const receivers = new Receivers();
+  const verdicts = new Map([[verdict.id, verdict]]);
+  const sinks = receivers.sinks(new Mortal());
+  const party = partyOf({ kv, verdicts, sinks, events: new Map(), words: new Map() });
+  await (await party.desk.take(verdict, false)).told;
+  expect(receivers.plain).toHaveLength(1);
+  expect((await kv.get("broken.book"))?.string()).toBe('{"version":9}');
+});
