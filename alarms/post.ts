@@ -46,6 +46,26 @@ export async function send(sending: Sending, signal: AbortSignal): Promise<HttpR
   }
 }
 
+/**
+ * An attempt that takes several calls, within one deadline. Rejects with DEADLINE_EXCEEDED when that
+ * passes, with the signal's reason when it aborts, and else with what the work rejects with.
+ */
+export async function within<T>(
+  { system, timeoutMs }: { readonly system: string; readonly timeoutMs: number },
+  signal: AbortSignal,
+  work: (bounded: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const deadline = AbortSignal.timeout(timeoutMs);
+  try {
+    return await work(AbortSignal.any([deadline, signal]));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!deadline.aborted || error instanceof PetrelError) throw error;
+    const text = `${system}: not done in ${timeoutMs} ms`;
+    throw new PetrelError("DEADLINE_EXCEEDED", text, { system, timeoutMs }, error);
+  }
+}
+
 /** Reads something of an answer; the signal's reason when it aborts meanwhile. */
 export async function reading<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   try {

@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { type HttpTls, PetrelError, readJson } from "../../core/mod.ts";
 import { type Notice, SEVERITIES, type Severity } from "../notice.ts";
-import { liar, reading, send, textOf } from "../post.ts";
+import { liar, reading, send, textOf, within } from "../post.ts";
 import type { AlarmSink } from "../sink.ts";
 import { cut, instantMs, oneLine } from "../text.ts";
 import { type Linked, WHOLE, wordsOf } from "../words.ts";
@@ -54,17 +54,18 @@ export function alertmanagerSink(options: AlertmanagerOptions): AlarmSink {
     minSeverity,
     isIdempotent: true,
     timeoutMs,
-    send: async (notice, signal) => {
-      const query = new URLSearchParams([
-        ["filter", `alertname="${ALERTNAME}"`],
-        ["filter", `incident="${notice.incident}"`],
-      ]).toString();
-      const found = await send({ ...shared, url: `${url}?${query}` }, signal);
-      const alerts = await reading(readJson(found, Alerts, ANSWER_BYTES_MAX), signal);
-      const body = alertsOf(notice, { active: alerts.map(({ labels }) => labels), openForMs });
-      const response = await send({ ...shared, url, body }, signal);
-      if ((await textOf(response, signal)) !== "") throw liar(response, "the body is not empty");
-    },
+    send: (notice, signal) =>
+      within({ system: SYSTEM, timeoutMs }, signal, async (bounded) => {
+        const query = new URLSearchParams([
+          ["filter", `alertname="${ALERTNAME}"`],
+          ["filter", `incident="${notice.incident}"`],
+        ]).toString();
+        const found = await send({ ...shared, url: `${url}?${query}` }, bounded);
+        const alerts = await reading(readJson(found, Alerts, ANSWER_BYTES_MAX), bounded);
+        const body = alertsOf(notice, { active: alerts.map(({ labels }) => labels), openForMs });
+        const response = await send({ ...shared, url, body }, bounded);
+        if ((await textOf(response, bounded)) !== "") throw liar(response, "the body is not empty");
+      }),
   };
 }
 

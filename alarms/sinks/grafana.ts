@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { type HttpTls, PetrelError, readJson } from "../../core/mod.ts";
 import type { Notice, Severity } from "../notice.ts";
-import { reading, send } from "../post.ts";
+import { reading, send, within } from "../post.ts";
 import type { AlarmSink } from "../sink.ts";
 import { type Escape, instantMs } from "../text.ts";
 import { type Linked, SHORT, type Words, wordsOf } from "../words.ts";
@@ -45,18 +45,21 @@ export function grafanaSink(options: GrafanaSinkOptions): AlarmSink {
     minSeverity,
     isIdempotent: true,
     timeoutMs,
-    send: async (notice, signal) => {
-      const tag = tagOf(notice);
-      const query = new URLSearchParams({ tags: tag, type: "annotation", limit: "10" }).toString();
-      const looked = await send({ ...shared, url: `${url}?${query}` }, signal);
-      const found = await reading(readJson(looked, Found, ANSWER_BYTES_MAX), signal);
-      if (found.some(({ tags }) => tags?.includes(tag))) return;
-      const response = await send(
-        { ...shared, url, body: annotationOf(notice, dashboardUid) },
-        signal,
-      );
-      await reading(readJson(response, Added, ANSWER_BYTES_MAX), signal);
-    },
+    send: (notice, signal) =>
+      within({ system: SYSTEM, timeoutMs }, signal, async (bounded) => {
+        const tag = tagOf(notice);
+        const query = new URLSearchParams({
+          tags: tag,
+          type: "annotation",
+          limit: "10",
+        }).toString();
+        const looked = await send({ ...shared, url: `${url}?${query}` }, bounded);
+        const found = await reading(readJson(looked, Found, ANSWER_BYTES_MAX), bounded);
+        if (found.some(({ tags }) => tags?.includes(tag))) return;
+        const body = annotationOf(notice, dashboardUid);
+        const response = await send({ ...shared, url, body }, bounded);
+        await reading(readJson(response, Added, ANSWER_BYTES_MAX), bounded);
+      }),
   };
 }
 

@@ -60,7 +60,7 @@ export const slackEscape: Escape = (text) =>
     .replaceAll(">", "&gt;")
     .replace(/@(?=here|channel|everyone|group)/gi, "@\u200b");
 
-/** At most 1 + 1 + 1 + 8 + 1 + 5 + 3 + 5 + 4 + 2 = 31 blocks of the 50 that Slack takes. */
+/** At most 20 blocks of the 50 that Slack takes. */
 export function slackMessage(notice: Notice): SlackMessage {
   const extent: Extent = { ...SHORT, headingChars: HEADER_CHARS_MAX };
   const words = wordsOf(notice, extent, slackEscape);

@@ -6,6 +6,7 @@ import { PetrelError } from "../../core/mod.ts";
 import { mailOf } from "../mail/message.ts";
 import { type Reply, type Server, Session, SYSTEM } from "../mail/session.ts";
 import type { Notice, Severity } from "../notice.ts";
+import { within } from "../post.ts";
 import type { AlarmSink } from "../sink.ts";
 import { oneLine } from "../text.ts";
 
@@ -31,17 +32,8 @@ export function smtpSink(options: SmtpOptions): AlarmSink {
     minSeverity,
     isIdempotent: false,
     timeoutMs,
-    send: async (notice, signal) => {
-      const deadline = AbortSignal.timeout(timeoutMs);
-      try {
-        await deliver(options, notice, AbortSignal.any([deadline, signal]));
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!deadline.aborted || error instanceof PetrelError) throw error;
-        const text = `${SYSTEM}: ${options.host}:${options.port} did not answer in ${timeoutMs} ms`;
-        throw new PetrelError("DEADLINE_EXCEEDED", text, { system: SYSTEM, timeoutMs }, error);
-      }
-    },
+    send: (notice, signal) =>
+      within({ system: SYSTEM, timeoutMs }, signal, (bounded) => deliver(options, notice, bounded)),
   };
 }
 

@@ -33,10 +33,10 @@ const isIn = (value: unknown, notice: Notice) => {
 };
 
 describe("any notice", () => {
-  test("slack: 50 blocks, 150 and 3,000 characters, no mention and no link but ours", () => {
+  test("slack: 20 blocks of 50, 150 and 3,000 characters, no mention and no link but ours", () => {
     holds((notice) => {
       const message = slackMessage(notice);
-      expect(message.blocks.length).toBeLessThanOrEqual(50);
+      expect(message.blocks.length).toBeLessThanOrEqual(20);
       for (const block of message.blocks) {
         const texts = block.type === "context" ? block.elements : [block.text];
         expect(texts.length).toBeLessThanOrEqual(10);

@@ -78,6 +78,14 @@ function checkFailures({ name, sinkAt, good, lies, secret }: HttpCase): void {
     expect(await failureTo("http://127.0.0.1:1")).toMatchObject({ code: "UNAVAILABLE" });
   });
 
+  test("an answer whose body never ends is not waited for longer than the deadline", async () => {
+    if (name === "webhook") return; // It reads no body.
+    await using slow = await rawReceiver((socket) => {
+      socket.write("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n[");
+    });
+    expect(await failureTo(slow.url, 100)).toMatchObject({ code: "DEADLINE_EXCEEDED" });
+  });
+
   test("a head without end ends with the deadline or before", async () => {
     await using flood = await rawReceiver((socket) => {
       socket.write("HTTP/1.1 200 OK\r\n");
