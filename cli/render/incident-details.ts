@@ -6,14 +6,19 @@ import { colour, count, link, oneLine, seconds } from "./text.ts";
 
 const SUMMARY_CHARS_MAX = 1_000;
 const LINE_CHARS_MAX = 300;
+const CITED_MAX = 20;
+const OTHERS_MAX = 12;
 
 type Evidence = Incident["evidence"][number];
 type Tool = NonNullable<Incident["explanation"]>["tools"][number];
 
 export function detailLines(incident: Incident): string[] {
-  const { evidence, causes, explanation, timeline, links } = incident;
+  const { causes, explanation, timeline, links } = incident;
+  const cited = citedOf(incident);
+  const others = incident.evidence.filter((one) => !cited.includes(one));
   return [
-    ...section("evidence", evidence.flatMap(evidenceLines)),
+    ...section("evidence", cited.flatMap(evidenceLines)),
+    ...section("other findings of the window", otherLines(others)),
     ...section("see the same data", links.flatMap(placeLines)),
     ...section("causes that were weighed", causes.flatMap(causeLines)),
     ...section("struck: not true, or not shown by the evidence", struckLines(explanation)),
@@ -28,15 +33,33 @@ function section(name: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : [colour("bold", name), ...lines, ""];
 }
 
-function evidenceLines({ id, source, finding }: Evidence): string[] {
-  const label = source === "logs" ? "Splunk ↗" : "Metrics ↗";
-  const head = `${colour("cyan", id)}  ${source} · ${oneLine(finding.service, 100)} · ${oneLine(finding.summary, SUMMARY_CHARS_MAX)}`;
+/** What the first cause and the words rest on; all of it where nothing is cited. */
+function citedOf({ evidence, causes, explanation }: Incident): readonly Evidence[] {
+  const told = (explanation?.text ?? "").matchAll(/\be\d{1,4}\b/g);
+  const cited = new Set([...(causes[0]?.evidence ?? []), ...[...told].map(([id]) => id)]);
+  return evidence.filter(({ id }) => cited.size === 0 || cited.has(id)).slice(0, CITED_MAX);
+}
+
+/** The rest, a line each: what else was to be seen, and how many more there are. */
+function otherLines(others: readonly Evidence[]): string[] {
+  const lines = others.slice(0, OTHERS_MAX).flatMap((one) => indented(headOf(one), 2, 6));
+  const left = others.length - OTHERS_MAX;
+  return left > 0 ? [...lines, `  and ${count(left)} more: --json has them all`] : lines;
+}
+
+function headOf({ id, source, finding }: Evidence): string {
+  const service = oneLine(finding.service, 100);
+  return `${colour("cyan", id.padEnd(3))} ${source} · ${service} · ${oneLine(finding.summary, SUMMARY_CHARS_MAX)}`;
+}
+
+function evidenceLines(one: Evidence): string[] {
+  const { source, finding } = one;
   const [example] = finding.exemplars ?? [];
-  const place = placeOf(label, finding.link);
+  const place = placeOf(source === "logs" ? "Splunk ↗" : "Metrics ↗", finding.link);
   return [
-    ...indented(head, 2),
+    ...indented(headOf(one), 2, 6),
     `      ${figuresOf(finding).join(" · ")}`,
-    ...(example === undefined ? [] : indented(colour("grey", `“${oneLine(example, 300)}”`), 6)),
+    ...(example === undefined ? [] : indented(colour("grey", `“${oneLine(example, 300)}”`), 6, 7)),
     ...(place === "" ? [] : [`      ${place}`]),
   ];
 }
@@ -85,7 +108,7 @@ function causeLines(cause: Incident["causes"][number], at: number): string[] {
     evidence.length > 0 ? `for it ${ids(evidence)}` : "",
     against.length > 0 ? `against it ${ids(against)}` : "",
   ];
-  return indented(words.filter(Boolean).join(" · "), 2);
+  return indented(words.filter(Boolean).join(" · "), 2, 5);
 }
 
 function struckLines(explanation: Incident["explanation"]): string[] {
@@ -100,7 +123,7 @@ function changeLines({ seq, at, kind, text, by, deliveries }: Change): string[] 
     .slice(0, 20)
     .map(([sink, state]) => colour(DELIVERY_COLOURS[state], `${oneLine(sink, 40)} ${state}`));
   const head = `${String(seq).padEnd(2)} ${momentWords(at)}  ${colour("bold", kind)}${who} · ${oneLine(text, 1_000)}`;
-  return [...indented(head, 2), ...(told.length > 0 ? indented(told.join(", "), 6) : [])];
+  return [...indented(head, 2, 5), ...(told.length > 0 ? indented(told.join(", "), 5, 5) : [])];
 }
 
 const DELIVERY_COLOURS = { delivered: "green", pending: "yellow", dead: "red" } as const;
@@ -109,7 +132,7 @@ function toolLines({ tool, arguments: given, outcome, note, tookMs }: Tool): str
   const colours = { ok: "green", error: "red", refused: "yellow" } as const;
   const head = `${oneLine(tool, 100)} ${oneLine(given, LINE_CHARS_MAX)}`;
   const end = `${colour(colours[outcome], outcome)} in ${seconds(tookMs)}: ${oneLine(note, LINE_CHARS_MAX)}`;
-  return [...indented(head, 2), ...indented(end, 6)];
+  return [...indented(head, 2), ...indented(end, 6, 8)];
 }
 
 /** `2 calls · 3 tool calls · 3,412 tokens in, 512 out · $0.0123`. */

@@ -45,8 +45,8 @@ export function labelled(label: string, texts: readonly string[], margin = 14): 
   return lines.map((line, at) => `${(at === 0 ? `  ${label}` : "").padEnd(margin)}${line}`);
 }
 
-/** Indented, and so wrapped that what follows the first line stands further in. */
-export function indented(text: string, margin: number): string[] {
-  const lines = wrap(text, screenWidth() - margin);
-  return lines.map((line, at) => `${" ".repeat(at === 0 ? margin : margin + 2)}${line}`);
+/** Indented by `margin`, and what does not fit on the first line by `hanging`. */
+export function indented(text: string, margin: number, hanging = margin + 4): string[] {
+  const lines = wrap(text, screenWidth() - hanging);
+  return lines.map((line, at) => `${" ".repeat(at === 0 ? margin : hanging)}${line}`);
 }

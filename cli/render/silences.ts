@@ -4,6 +4,8 @@ import { columns } from "./lines.ts";
 import { lengthWords, minuteWords } from "./moments.ts";
 import { colour, oneLine } from "./text.ts";
 
+const MINUTE_MS = 60_000;
+
 interface One {
   readonly silence: Silence;
 }
@@ -19,10 +21,10 @@ export function matchersWords(matchers: readonly Matcher[]): string {
 
 export function silencedWords({ silence }: One): string {
   const { id, from, until, matchers, comment } = silence;
-  const lengthMs = Date.parse(until) - Date.parse(from);
+  const minutes = Math.round((Date.parse(until) - Date.parse(from)) / MINUTE_MS);
   return [
     `${colour("green", "silenced")} ${matchersWords(matchers)}`,
-    `  ${minuteWords(from)} to ${minuteWords(until)} (${lengthWords(lengthMs)}): ${oneLine(comment, 500)}`,
+    `  ${minuteWords(from)} to ${minuteWords(until)} (${lengthWords(minutes * MINUTE_MS)}): ${oneLine(comment, 500)}`,
     colour("grey", `  ends early with: petrel incidents unsilence ${id}`),
   ].join("\n");
 }

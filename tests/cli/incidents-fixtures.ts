@@ -37,11 +37,14 @@ export function poolIncident(more: Partial<Incident> = {}): Incident {
       evidenceOf("e1", "logs", "150 times ERROR where 0 were expected.", 150, 0, "lines"),
       evidenceOf("e2", "metrics", "94 connection timeouts, normally 0.", 94, 0, "timeouts"),
       evidenceOf("e3", "metrics", "Mean latency 1,200 ms (rule: at most 1,000 ms).", 1_200, 1_000),
+      evidenceOf("e4", "metrics", "CPU at 33 %, normally 11 %.", 33, 11, "%"),
     ],
     explanation: {
       by: "gpt-4o-mini",
       title: "payment-service: database connection pool exhausted",
-      text: "Requests waited 30 s for a connection and failed [e1]. The pool has none left [e2].",
+      text:
+        "Requests waited 30 s for a connection and failed [e1]. The pool has none left [e2]; " +
+        "answers take 1.2 s [e3].",
       next: ["Look for slow statements in the database payment-service uses."],
       statements: [],
       struck: [{ text: "The database host is down [e9].", why: "there is no evidence e9" }],

@@ -99,6 +99,21 @@ test("on a terminal evidence is a link; in a pipe it is the address; never anoth
   expect(shown).not.toMatch(/javascript|a file/);
 });
 
+test("what is cited is shown in full, of the rest a dozen lines", () => {
+  const incident = poolIncident();
+  const [one] = incident.evidence;
+  if (!one) throw new Error("there is one");
+  const more = Array.from({ length: 40 }, (_, at) => ({ ...one, id: `e${at + 10}` }));
+  incident.evidence = [...incident.evidence, ...more];
+  const words = incidentWords(incident, NOW_MS);
+  expect(words.match(/measured /g)).toHaveLength(3);
+  expect(words).toContain("\n  and 29 more: --json has them all\n");
+  const uncited = { ...incident, causes: [], explanation: undefined };
+  const all = incidentWords(uncited, NOW_MS);
+  expect(all.match(/measured /g)).toHaveLength(20);
+  expect(all).toContain("\n  and 12 more: --json has them all\n");
+});
+
 test("an incident that is not explained, and is of no service", () => {
   const { explanation: _, location: __, taskId: ___, ...bare } = poolIncident();
   const incident = { ...bare, kind: "operations" as const, service: "", mechanism: "", causes: [] };

@@ -116,6 +116,7 @@ test("show, by the beginning of an id: what matters first, then all there is", a
     "measured 150 lines · normal 0 lines · up · score 12.5",
     "https://logs.example/search?q=e1",
     "measured 1,200 ms · allowed 1,000 ms",
+    "other findings of the window\n  e4  metrics · payment-service · CPU at 33 %, normally 11 %.\n\n",
     "see the same data\n  payment-service\n      https://grafana.example/d/payment-service",
     "2. order-service · latency · confidence 0.31 · for it e3 · against it e1",
     "there is no evidence e9: “The database host is down [e9].”",
