@@ -1,5 +1,7 @@
 /** The agents: what each decides. cli/ passes in the systems they need. */
 export { makeEchoAgent } from "./echo/agent.ts";
+export { Explainer } from "./explain/explainer.ts";
+export { DayLedger } from "./explain/ledger.ts";
 export { PlainWords } from "./explain/plain.ts";
 export type { Explains, Llm, ToolAnswer, Tools, ToolWords } from "./explain/ports.ts";
 export { Explanation } from "./explain/record.ts";

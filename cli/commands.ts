@@ -37,7 +37,7 @@ telemetry and the payment scenario, and lets the agents investigate.
     summary: "run the agents of this host until stopped",
     help: `usage: petrel up [--role ROLE[,ROLE]] [--every 5m] [options]
 
-  --role ROLES      sre, splunk, metrics, bridge, gateway (default: all that are configured), echo
+  --role ROLES      sre, supervisor, splunk, metrics, bridge, gateway (default: all that are configured), echo
   --every D         length of a window (default: the configuration's sre.every)
   --resume-from SEQ where the bridge goes on when Kafka has lost its checkpoint; leaves a gap on record
 ${CONFIG_HELP}`,

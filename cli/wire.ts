@@ -20,7 +20,6 @@ import {
   makeEchoAgent,
   makeMetricsAgent,
   makeSplunkAgent,
-  PlainWords,
   parseMatcher,
   SreAgent,
   type SreEvent,
@@ -29,6 +28,7 @@ import type { AlarmSink } from "../alarms/mod.ts";
 import { type Config, Gateway, type Logger, PetrelError } from "../core/mod.ts";
 import { makeSplunkSource } from "../mcp/mod.ts";
 import type { RuleSet } from "../streams/mod.ts";
+import { explainerOf } from "./explainer.ts";
 import { type ServedGateway, serveGateway } from "./gateway.ts";
 import { fileLogs, streamLogs } from "./logs.ts";
 import { dashboardsOf, metricSource } from "./ports.ts";
@@ -42,7 +42,15 @@ import {
 } from "./systems.ts";
 import { signingKeyOf, trustOf } from "./trust.ts";
 
-export const ROLES = ["sre", "splunk", "metrics", "bridge", "gateway", "echo"] as const;
+export const ROLES = [
+  "sre",
+  "splunk",
+  "metrics",
+  "supervisor",
+  "bridge",
+  "gateway",
+  "echo",
+] as const;
 export type Role = (typeof ROLES)[number];
 
 /** Records of investigations are kept this long. */
@@ -203,12 +211,18 @@ export interface SreWiring {
 
 /** Serves the SRE agent; the caller decides whether it watches or investigates. */
 export async function serveSre(config: Config, log: Logger, wiring: SreWiring): Promise<ServedSre> {
+  const { redact } = await redactorOf(config);
   const mesh = await openMesh(config, "sre", log);
+  const { clock } = mesh;
+  const own = mesh.log.with({ agent: "sre" });
+  const incidentsKv = await incidentsOf(mesh);
+  const explaining = { llm: wiring.llm, kv: incidentsKv, clock, log: own, redact };
+  const { explainer, stop: stopExplaining } = await explainerOf(config, explaining);
   const sre = new SreAgent({
     mesh,
     kv: await investigationsOf(mesh),
-    incidentsKv: await incidentsOf(mesh),
-    log: mesh.log.with({ agent: "sre" }),
+    incidentsKv,
+    log: own,
     timeoutMs: config.sre.timeout,
     baselineWindows: config.sre.baseline_windows,
     inFlightMax: config.sre.in_flight_max,
@@ -217,7 +231,7 @@ export async function serveSre(config: Config, log: Logger, wiring: SreWiring): 
     maintenance: maintenanceOf(config),
     retryForMs: config.alarms.retry_for,
     dependencies: config.sre.dependencies,
-    explainer: PlainWords,
+    explainer,
     ...wiring,
   });
   await mesh.serve(sre.definition);
@@ -227,6 +241,7 @@ export async function serveSre(config: Config, log: Logger, wiring: SreWiring): 
     sre,
     stop: async () => {
       await sre.stop();
+      await stopExplaining();
       await mesh.close();
     },
   };

@@ -5,6 +5,7 @@ import { CONFIG_OPTIONS, configFrom, readArgs } from "../args.ts";
 import { serveBridge } from "../bridge.ts";
 import { commandLogger } from "../output.ts";
 import { untilStopped } from "../signals.ts";
+import { serveSupervisor } from "../supervisor.ts";
 import { startTeam } from "../team.ts";
 import {
   configuredSources,
@@ -63,7 +64,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
 function configuredRoles(config: Config): Role[] {
   const bridge: Role[] = config.kafka ? ["bridge"] : [];
   const gateway: Role[] = config.gateway ? ["gateway"] : [];
-  return ["sre", ...configuredSources(config), ...bridge, ...gateway];
+  return ["sre", "supervisor", ...configuredSources(config), ...bridge, ...gateway];
 }
 
 async function startAgents(
@@ -74,11 +75,13 @@ async function startAgents(
   signal: AbortSignal,
 ): Promise<() => Promise<void>> {
   const evidence = EVIDENCE_ROLES.filter((role) => roles.includes(role));
-  const echo = roles.includes("echo") ? await serveEcho(config, log) : undefined;
+  const others = await Promise.all([
+    ...(roles.includes("echo") ? [serveEcho(config, log)] : []),
+    ...(roles.includes("supervisor") ? [serveSupervisor(config, log)] : []),
+  ]);
   if (!roles.includes("sre")) {
     const meshes = await Promise.all(evidence.map((role) => serveEvidence(config, role, log)));
-    if (echo) meshes.push(echo);
-    return async () => void (await Promise.all(meshes.map((mesh) => mesh.close())));
+    return async () => void (await Promise.all([...meshes, ...others].map((mesh) => mesh.close())));
   }
   const team = await startTeam(config, log, { evidence, onEvent: (event) => tell(log, event) });
   const schedule = {
@@ -90,7 +93,7 @@ async function startAgents(
   return async () => {
     await watching;
     await team.stop();
-    await echo?.close();
+    await Promise.all(others.map((mesh) => mesh.close()));
   };
 }
 
