@@ -9,6 +9,14 @@ export {
   startGrafanaSim,
 } from "./grafana/server.ts";
 export type { SimDashboard, SimPanel, SimSeries } from "./grafana/shapes.ts";
+export { factsIn, type PromptFacts } from "./llm/facts.ts";
+export { obey } from "./llm/obey.ts";
+export {
+  PLANTED_KINDS,
+  type PlantedAnswer,
+  type PlantedKind,
+  plantedAnswer,
+} from "./llm/planted.ts";
 export {
   type LlmSim,
   type LlmSimMode,
@@ -16,6 +24,7 @@ export {
   type LlmSimRequest,
   startLlmSim,
 } from "./llm/server.ts";
+export { type LastingParts, lastingRecording, type Stretch } from "./replay/lasting.ts";
 export { loadNezha, type NezhaCase, type NezhaRecording } from "./replay/nezha-recording.ts";
 export {
   type BackfillOptions,

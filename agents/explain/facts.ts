@@ -54,7 +54,9 @@ export function groundOf(verdict: Verdict, results: readonly ToolResult[] = []):
   ]);
   const ofWindow = windowNumbers(window);
   const facts = [
-    ...evidence.map(({ id, finding }) => factOf(id, finding, causesOf(id, causes), ofWindow)),
+    ...evidence.map(({ id, finding }) => {
+      return factOf({ id, finding, causes: causesOf(id, causes), book, ofWindow });
+    }),
     ...results.map((result) => toolFact(result, book, ofWindow)),
   ];
   return { facts: new Map(facts.map((fact) => [fact.id, fact])), book, causes };
@@ -64,8 +66,17 @@ function causesOf(id: string, causes: readonly CauseJson[]): CauseJson[] {
   return causes.filter(({ evidence, against }) => evidence.includes(id) || against.includes(id));
 }
 
-function ownServices({ service, peer, mentions = [] }: Finding): string[] {
-  return [service, ...(peer === undefined ? [] : [peer]), ...mentions];
+function ownServices({ service, peer, mentions = [], summary }: Finding): string[] {
+  return [service, ...(peer === undefined ? [] : [peer]), ...mentions, ...spokenOf(summary)];
+}
+
+/**
+ * Services that a summary names in the detector's own words: `of ts-basic-service`. What stands between its
+ * first and last quote is a log line's, which names whom it likes.
+ */
+function spokenOf(summary: string): string[] {
+  const own = summary.replace(/".*("|$)/s, " ");
+  return own.match(/(?<![\w-])[A-Za-z]\w*(?:-\w+)+(?![\w-])/g) ?? [];
 }
 
 type WindowNumbers = Pick<Fact, "quantities" | "moments">;
@@ -80,12 +91,15 @@ function windowNumbers({ start, end }: Verdict["window"]): WindowNumbers {
   };
 }
 
-function factOf(
-  id: string,
-  finding: Finding,
-  causes: readonly CauseJson[],
-  ofWindow: WindowNumbers,
-): Fact {
+interface Found {
+  readonly id: string;
+  readonly finding: Finding;
+  readonly causes: readonly CauseJson[];
+  readonly book: ServiceBook;
+  readonly ofWindow: WindowNumbers;
+}
+
+function factOf({ id, finding, causes, book, ofWindow }: Found): Fact {
   const {
     summary,
     template = "",
@@ -108,6 +122,8 @@ function factOf(
   const found = comparable(own.join(" \n "));
   const lines = exemplars.map(comparable);
   const cause = comparable(causes.map(wordsOfCause).join(" \n "));
+  // A service that is called ts-user-service tells nothing of users.
+  const about = (text: string) => servicesIn(text, book).rest;
   const numbers = [own.join(" \n "), ...exemplars].map(numbersOf);
   return {
     id,
@@ -133,8 +149,8 @@ function factOf(
     ]),
     topics: new Set([
       ...topicsOfFinding(finding),
-      ...topicsOf(found),
-      ...lines.flatMap((line) => [...passingTopics(line)]),
+      ...topicsOf(about(found)),
+      ...lines.flatMap((line) => [...passingTopics(about(line))]),
       ...topicsOf(cause),
     ]),
     direction: finding.direction,
@@ -161,7 +177,7 @@ function toolFact({ id, text }: ToolResult, book: ServiceBook, ofWindow: WindowN
     quantities: [...quantities, ...ofWindow.quantities],
     moments: [...moments, ...ofWindow.moments],
     stems: stemsOf(said),
-    topics: passingTopics(said),
+    topics: passingTopics(servicesIn(said, book).rest),
     direction: undefined,
   };
 }

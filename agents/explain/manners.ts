@@ -2,7 +2,7 @@
  * What no explanation may hold, whatever it cites: links, code, markup, orders to whoever reads it, words
  * that play an incident down, certainty. Recorded text may have put them into a model's mouth. Pure.
  */
-import { comparable } from "./text.ts";
+import { comparable, withoutMarks } from "./text.ts";
 
 interface Fault {
   readonly why: string;
@@ -36,7 +36,7 @@ const ALWAYS: readonly Fault[] = [
 
 /** In a next step: a person, or a program, may do it. */
 const IN_STEPS: readonly Fault[] = [
-  fault("holds what a shell would run", /[;|<>$&=]|\.\.\/|(?:^|\s)~?\/\w|(?:^|\s)--?[a-z]/),
+  fault("holds what a shell would run", /[|<>$&=]|\s;|;\S|\.\.\/|(?:^|\s)~?\/\w|(?:^|\s)--?[a-z]/),
   fault(
     "tells to run, fetch or send something",
     /\b(?:run|runs|running|execute|exec|invoke|eval|paste|type|curl|wget|sudo|chmod|ssh|scp|kubectl|helm|docker|bash|sh|powershell|psql|mysql|redis-cli|rm|dd|nc|python|node|npm|pip|apt|install|download|upload|fetch|visit|open|browse|call|phone|dial|e-?mail|send|forward|transfer|pay|post|tweet|contact|reply|submit|enter|log ?in|sign ?in)\b/,
@@ -56,9 +56,7 @@ const ENCODED = /[A-Za-z0-9+/_-]{24,}={0,2}/g;
 /** Why the text may not be told; undefined when nothing speaks against it. */
 export function faultOf(text: string, kind: "statement" | "step"): string | undefined {
   if (/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/u.test(text)) return "holds control characters";
-  const plain = comparable(text)
-    .replace(/<(?:[a-z_]{1,12}|\*)>/g, " ")
-    .replaceAll("->", " ");
+  const plain = comparable(withoutMarks(text));
   const found = [...ALWAYS, ...(kind === "step" ? IN_STEPS : [])].find(({ pattern }) =>
     pattern.test(plain),
   );

@@ -98,16 +98,21 @@ export function numbersOf(text: string): Numbers {
   const quantities: Quantity[] = [];
   const names: string[] = [];
   for (const [at, token] of tokens.entries()) {
-    const read = wordNumber(token) ?? quantityOf(token, tokens[at + 1], tokens[at - 1]);
+    const read =
+      wordNumber(token, tokens[at + 1]) ?? quantityOf(token, tokens[at + 1], tokens[at - 1]);
     if (read) quantities.push(read);
     else if (/\p{N}/u.test(token)) names.push(token);
   }
   return { quantities, moments, names };
 }
 
-function wordNumber(token: string): Quantity | undefined {
+function wordNumber(token: string, next = ""): Quantity | undefined {
   const found = Object.hasOwn(WORDS, token) ? WORDS[token] : undefined;
-  if (found) return { value: found[0], unit: found[1], step: found[2] };
+  if (found) {
+    const [value, own, step] = found;
+    const [, unit = own, factor = 1] = (own === "count" ? unitOf(next) : undefined) ?? [];
+    return { value: value * factor, unit, step: step * factor };
+  }
   const size = Object.hasOwn(SIZES, token) ? SIZES[token] : undefined;
   // Told as the middle of its span, rounded to the span.
   return size && { value: (size[0] + size[1]) / 2, unit: "count", step: size[1] - size[0] };

@@ -24,3 +24,27 @@ function stem(word: string): string {
   const cut = word.replace(/(?:ations?|ions?|ments?|ings?|ed|es|ly|s)$/, "");
   return (cut.length >= 3 ? cut : word).replace(/(.)\1$/, "$1").replace(/e$/, "");
 }
+
+/** Words that tell how things hang together, whatever they are. They neither support nor invent. */
+const TALK = new Set([
+  ...stemsOf(
+    `exhausted run ran out wait waits waiting call calls caller callers request requests response responses respond fail
+fails failed failing failure rise rises rose risen increase increased high higher low lower slow slower fast long longer
+short change changed changes go goes going went come comes came reach reached reaches above below limit limits maximum
+free busy full empty hold holds held return returned returning answer answers answered available unavailable able unable
+could get gotten obtain use used uses using need needs needed keep keeps kept stop stops stopped spread spreads follow
+follows followed behind propagate propagates downstream upstream depend depends dependency explain explains explained
+account accounts match matches matching fit fits agree contradict contradicts rather instead however although though
+because therefore thus hence together alone often rarely rate rates share count counts number numbers amount level
+levels percent average mean median within around roughly nearly almost approximately every each most least first then
+behaviour behavior unusual usually baseline before after during rule threshold measured reported logged saw seen
+observed started begins primary main source origin step path code trace traces appear appears appeared occur occurs
+occurred give gives given take takes took blocked stuck queue queued pressure saturated saturation operation work works
+working process processes handle handled own itself their them time times second seconds minute minutes`,
+  ),
+]);
+
+/** The stems that say something of their own. */
+export function tellingStems(text: string): string[] {
+  return [...stemsOf(text)].filter((one) => !TALK.has(one));
+}

@@ -6,9 +6,9 @@ import type { Fact, Ground } from "./facts.ts";
 import { denialsIn, directionOf } from "./manners.ts";
 import { inventedName, servicesIn, unknownService } from "./names.ts";
 import { isMoment, isSaid, numbersOf } from "./numbers.ts";
-import { stemsOf } from "./stems.ts";
-import { comparable } from "./text.ts";
-import { type Topic, topicsOf } from "./topics.ts";
+import { stemsOf, tellingStems } from "./stems.ts";
+import { comparable, withoutMarks } from "./text.ts";
+import { passingTopics, type Topic, topicsOf } from "./topics.ts";
 
 /** A sentence with what it cites, taken apart. */
 export interface Claim {
@@ -28,16 +28,9 @@ export function claimOf(
   cited: readonly Fact[],
   ground: Ground,
 ): Claim {
-  // What was quoted from the digest carries its signs; names are found in the same form.
-  const normal = text.normalize("NFKC").replaceAll("‹", "<").replaceAll("›", ">");
+  const normal = withoutMarks(text).normalize("NFKC");
   const { named, rest } = servicesIn(normal, ground.book);
-  return {
-    kind,
-    text: normal,
-    cited,
-    named,
-    rest: rest.replace(/<(?:[A-Za-z_]{1,12}|\*)>|->/g, " "),
-  };
+  return { kind, text: normal, cited, named, rest };
 }
 
 const CHECKS: readonly ((claim: Claim) => string | undefined)[] = [
@@ -47,6 +40,7 @@ const CHECKS: readonly ((claim: Claim) => string | undefined)[] = [
   wrongTopic,
   wrongWay,
   wrongCitation,
+  wrongWords,
 ];
 
 /** Why the evidence does not say so; undefined when it does. */
@@ -159,8 +153,11 @@ function wrongWay({ kind, rest, cited }: Claim): string | undefined {
 /** Each citation has to have a word or a number of the statement; of a step, at least a service. */
 function wrongCitation({ kind, rest, named, cited }: Claim): string | undefined {
   const stems = stemsOf(comparable(rest));
+  const topics = passingTopics(comparable(rest));
   const { quantities } = numbersOf(rest);
-  const shared = (fact: Fact) => [...stems].some((one) => fact.stems.has(one));
+  const shared = (fact: Fact) =>
+    [...stems].some((one) => fact.stems.has(one)) ||
+    [...topics].some((one) => fact.topics.has(one));
   if (kind === "told" && !cited.some(shared)) return "shares no word with the cited evidence";
   const idle = cited.find(
     (fact) =>
@@ -174,3 +171,16 @@ function wrongCitation({ kind, rest, named, cited }: Claim): string | undefined 
 function concerns({ services, culprits, sufferers }: Fact, name: string): boolean {
   return services.has(name) || culprits.has(name) || sufferers.has(name);
 }
+
+/** More words of its own than of the evidence: whatever it tells, the evidence does not. */
+function wrongWords({ kind, rest, cited }: Claim): string | undefined {
+  if (kind === "step") return undefined;
+  const telling = tellingStems(comparable(rest));
+  const known = telling.filter((one) => cited.some((fact) => fact.stems.has(one)));
+  const own = telling.length - known.length;
+  return own > OWN_WORDS_FREE && own > known.length
+    ? "says more of its own than of the cited evidence"
+    : undefined;
+}
+
+const OWN_WORDS_FREE = 1;

@@ -42,3 +42,12 @@ export function comparable(text: string): string {
 export function nameKey(name: string): string {
   return comparable(name).replace(/[^\p{L}\p{N}]/gu, "");
 }
+
+/** The marks of templates, which stand for a value: `<NUM>`. Anything else in such brackets is markup. */
+const PLACEHOLDER =
+  /[<‹](?:NUM|TIME|HEX|UUID|IP|HOST|PATH|STR|OBJ|LIST|LONG|ID|EMAIL|URL|\*)[>›]|-[>›]/g;
+
+/** A text without templates' marks and arrows, which quoting brings along. */
+export function withoutMarks(text: string): string {
+  return text.replace(PLACEHOLDER, " ");
+}

@@ -37,8 +37,9 @@ export const TOPICS = {
   hardware: /hardware|\bkernel\b|\bpower\b|\bfans?\b|overheat/,
   outsiders:
     /third[ -]part|\bvendor|\bsupplier|\bcloud\b|\bpartner|\bbank\b|\bpsp\b|\bstripe\b|\bvisa\b/,
-  people:
-    /\bcustomers?\b|\busers?\b|merchant|\bclients?\b|employee|\boperators?\b|\bhumans?\b|\bengineers?\b|\bintern\b|\bsabotage/,
+  people: /\bcustomers?\b|\busers?\b|merchant|\bclients?\b|\bpatients?\b/,
+  staff:
+    /employee|\boperators?\b|\bhumans?\b|\bengineers?\b|\bintern\b|\bsabotage|\badmin|\bsomeone\b|\bsomebody\b|\bdevelopers?\b|\bteams?\b/,
   money:
     /\bmoney\b|\brevenue|\bloss(?:es)?\b|\brefund|\bdollars?\b|\beuros?\b|\busd\b|\beur\b|[$€£]/,
   data: /corrupt|wrong data|data loss|lost data|\bdeleted?\b|\bwiped?\b|\bdropped table|overwrit|\binconsisten|\bschema\b/,

@@ -3,6 +3,8 @@
  * finds in the prompt. It understands nothing; the same request always gives the same answer.
  */
 
+import { factsIn, type PromptFacts } from "./facts.ts";
+
 type Node = Readonly<Record<string, unknown>>;
 
 const EVIDENCE_ID = /\be\d+\b/g;
@@ -10,8 +12,12 @@ const SCHEMA_HEADING = "JSON Schema:\n";
 /** A property by such a name is about evidence. */
 const CITES = /evidence|cite|citation|source/i;
 const IDS_MAX = 3;
-/** Short enough for any title; bounds on length are not part of a strict schema. */
-const TEXT_CHARS_MAX = 160;
+/** Short enough for any text; bounds on length are not part of a strict schema. */
+const TEXT_CHARS_MAX = 400;
+const TITLE_CHARS_MAX = 160;
+/** A property by such a name is what to do next, and one by such a name may be left empty. */
+const NEXT = /^next/i;
+const ASKS = /^ask$/i;
 
 function isNode(value: unknown): value is Node {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -71,11 +77,15 @@ class Filler {
   readonly #root: Node;
   readonly #prompt: string;
   readonly #ids: readonly string[];
+  readonly #facts: PromptFacts;
 
   constructor(root: Node, prompt: string) {
     this.#root = root;
     this.#prompt = prompt;
-    this.#ids = evidenceIdsIn(prompt);
+    this.#facts = factsIn(prompt);
+    // What the first cause rests on, where the prompt ranks causes.
+    const own = this.#facts.causes[0]?.evidence ?? [];
+    this.#ids = own.length > 0 ? own : evidenceIdsIn(prompt);
   }
 
   fill(node: Node, name: string): unknown {
@@ -90,11 +100,11 @@ class Filler {
     }
     switch (node["type"]) {
       case "object":
-        return this.#fillObject(node);
+        return this.#fillObject(node, name);
       case "array":
         return this.#fillArray(node, name);
       case "string":
-        return CITES.test(name) ? (this.#ids[0] ?? "none") : lineAbout(this.#prompt, this.#ids[0]);
+        return this.#fillText(name);
       case "number":
       case "integer":
         return numberFor(node);
@@ -114,17 +124,30 @@ class Filler {
     return isNode(target) && target !== this.#root ? this.fill(target, name) : null;
   }
 
-  #fillObject(node: Node): Record<string, unknown> {
+  /** The first ranked cause by its names, what to look at, else what the evidence says. */
+  #fillText(name: string): string {
+    if (CITES.test(name)) return this.#ids[0] ?? "none";
+    const [cause] = this.#facts.causes;
+    if (cause && name === "service") return cause.service;
+    if (cause && name === "mechanism") return cause.mechanism;
+    if (cause && NEXT.test(name)) return `Look at ${cause.service} first.`;
+    const about = lineAbout(this.#prompt, this.#ids[0]);
+    return name === "title" ? about.slice(0, TITLE_CHARS_MAX) : about;
+  }
+
+  /** What a step says, its name tells: `next[].text` is a step. */
+  #fillObject(node: Node, name: string): Record<string, unknown> {
     const properties = isNode(node["properties"]) ? node["properties"] : {};
     return Object.fromEntries(
       Object.entries(properties).map(([key, value]) => [
         key,
-        isNode(value) ? this.fill(value, key) : null,
+        isNode(value) ? this.fill(value, key === "text" && NEXT.test(name) ? name : key) : null,
       ]),
     );
   }
 
   #fillArray(node: Node, name: string): unknown[] {
+    if (ASKS.test(name)) return [];
     const items = isNode(node["items"]) ? node["items"] : {};
     const most = numberOf(node, "maxItems") ?? IDS_MAX;
     if (CITES.test(name) && items["type"] === "string" && !("enum" in items)) {

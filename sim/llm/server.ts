@@ -53,6 +53,8 @@ export interface LlmSimOptions {
   readonly models?: readonly string[];
   /** What is answered; JSON is made of it. Default: made from the schema and the evidence ids. */
   readonly answer?: (request: LlmSimRequest) => unknown;
+  /** The answer's text as it is, JSON or not; undefined: as `answer` says. */
+  readonly raw?: (request: LlmSimRequest) => string | undefined;
 }
 
 /** A running stand-in. */
@@ -185,10 +187,12 @@ function speak(mode: LlmSimMode, request: LlmSimRequest, options: LlmSimOptions)
   if (mode === "content_filter") {
     return { content: "", refusal: null, finishReason: "content_filter" };
   }
-  const value =
-    options.answer?.(request) ??
-    (request.schema === undefined ? {} : answerFor(request.schema, request.prompt));
-  const text = JSON.stringify(value);
+  const text =
+    options.raw?.(request) ??
+    JSON.stringify(
+      options.answer?.(request) ??
+        (request.schema === undefined ? {} : answerFor(request.schema, request.prompt)),
+    );
   if (mode === "length") {
     return { content: text.slice(0, text.length >> 1), refusal: null, finishReason: "length" };
   }
