@@ -65,7 +65,8 @@ const NAMED_ZONE = new RegExp(
 /** Names that mean several zones. */
 const UNSURE_ZONE = /[\d:]{1,8}\s?(?:[aApP][mM]\s?)?(?:IST|CST|BST|AST|MST|CDT|MDT)(?![\p{L}\d])/u;
 const ZONE = String.raw`(?:\s?(?<zone>(?:utc|gmt)(?:[+-]\d{1,2}(?::?[0-5]\d)?)?|z|[+](?:0\d|1[0-4]):?[0-5]\d)(?![\p{L}\d]))?`;
-const NOT_BEFORE = String.raw`(?<![\p{L}\d.:/+_-])`;
+// Scripts that write without spaces may touch a time.
+const NOT_BEFORE = String.raw`(?<![\p{Script=Latin}\d.:/+_-])`;
 
 const INSTANT =
   /\d{4}-\d\d-\d\d[t ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:z|[+-]\d\d:?\d\d)(?![\d:])/gu;

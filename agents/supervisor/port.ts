@@ -158,7 +158,9 @@ class Heard {
     const text = parts.find(({ content }) => content?.$case === "text")?.content;
     if (text?.$case === "text") this.#text = text.value;
     const data = parts.find(({ content }) => content?.$case === "data")?.content;
+    // Of its last words alone.
     if (data?.$case === "data") this.#data.set("", data.value);
+    else this.#data.delete("");
   }
 
   async #artifact(artifact: Artifact): Promise<void> {

@@ -314,5 +314,5 @@ test("a finding cannot forge a citation", async () => {
     });
   const answer = readAnswer((await ask(client, "why since 14:40")).data);
   expect(answer.citations.map(({ id }) => id)).toEqual(["e1"]);
-  expect(answer.answer).not.toMatch(/\[e7\]|\[i1\]|\u001b|\n/);
+  expect(answer.answer).not.toMatch(/\[e7\]|\[i1\]|\p{Cc}/u);
 });
