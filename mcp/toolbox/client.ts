@@ -27,6 +27,8 @@ export interface McpClientOptions {
 }
 
 const TIMEOUT_MS = 30_000;
+/** A server that cannot even say what it has is away. */
+const LIST_TIMEOUT_MS = 3_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_BYTES_MAX = 2 * 1024 * 1024;
 const TOOLS_MAX = 500;
@@ -75,7 +77,7 @@ export class McpClient implements ToolServer {
     const tools = new Map<string, RemoteTool>();
     let cursor: string | undefined;
     for (let page = 0; page < PAGES_MAX && tools.size < TOOLS_MAX; page++) {
-      const answer = await this.#ask(signal, ({ client, sdk }, options) =>
+      const answer = await this.#ask(true, signal, ({ client, sdk }, options) =>
         client.request(
           { method: "tools/list", params: cursor === undefined ? {} : { cursor } },
           sdk.ListToolsResultSchema,
@@ -98,7 +100,7 @@ export class McpClient implements ToolServer {
     signal: AbortSignal,
   ): Promise<RemoteAnswer> {
     const params = { name, arguments: { ...args } };
-    const result = await this.#ask(signal, ({ client, sdk }, options) =>
+    const result = await this.#ask(false, signal, ({ client, sdk }, options) =>
       client.request({ method: "tools/call", params }, sdk.CallToolResultSchema, options),
     );
     const { isError, text } = answerOf(result);
@@ -110,6 +112,7 @@ export class McpClient implements ToolServer {
   }
 
   async #ask<T>(
+    isListing: boolean,
     signal: AbortSignal,
     request: (
       connection: Connection,
@@ -117,7 +120,9 @@ export class McpClient implements ToolServer {
     ) => Promise<T>,
   ): Promise<T> {
     const connection = await this.#connected(signal);
-    const options = { timeout: this.#options.timeoutMs ?? TIMEOUT_MS, signal };
+    const { timeoutMs = TIMEOUT_MS } = this.#options;
+    const timeout = isListing ? Math.min(timeoutMs, LIST_TIMEOUT_MS) : timeoutMs;
+    const options = { timeout, signal };
     try {
       const answer = await unlessAborted(request(connection, options), signal);
       this.#failures = 0;
@@ -125,7 +130,7 @@ export class McpClient implements ToolServer {
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       const failure = this.#named(error, connection);
-      this.#judge(connection, failure);
+      this.#judge(connection, failure, isListing);
       throw failure;
     }
   }
@@ -194,9 +199,10 @@ export class McpClient implements ToolServer {
   }
 
   /** A pipe that failed once is ended; a URL is only met anew. Neither is at fault for a long answer. */
-  #judge(connection: Connection, { code, fields }: PetrelError): void {
+  #judge(connection: Connection, { code, fields }: PetrelError, isListing: boolean): void {
     const isLost = ["UNAVAILABLE", "INCOMPLETE", "PROTOCOL_VIOLATION", "UNAUTHENTICATED"];
-    if (isLost.includes(code)) this.#drop(connection, true);
+    if (isLost.includes(code) || (isListing && code === "DEADLINE_EXCEEDED"))
+      this.#drop(connection, true);
     const isTooMuch = code === "DEADLINE_EXCEEDED" || code === "TOO_LARGE";
     // A session that the server has forgotten is answered with 404 (MCP, "Session Management").
     if ((connection.transport.isPipe && isTooMuch) || fields["status"] === 404)

@@ -24,6 +24,8 @@ export interface ToolboxOptions extends PolicyOptions {
   readonly clock: Clock;
   /** Longest answer, without the note that it was cut; default 4,000. */
   readonly resultCharsMax?: number;
+  /** How long a list waits for a server before it goes without its tools; default 4 s. */
+  readonly listTimeoutMs?: number;
   /** Calls running at once; default 4. One more is an error, not queued. */
   readonly callsRunningMax?: number;
 }
@@ -45,6 +47,7 @@ interface Pin {
 }
 
 const RESULT_CHARS_MAX = 4_000;
+const LIST_TIMEOUT_MS = 4_000;
 const CALLS_RUNNING_MAX = 4;
 /** Redacting comes before cutting, for half a secret is not recognised; and its work is bounded. */
 const READ_FACTOR = 16;
@@ -100,9 +103,11 @@ class ServerToolbox implements Toolbox {
   /** The tools of one server that may be called, by their public names. */
   async #offered(source: Source, signal: AbortSignal): Promise<[string, RemoteTool][]> {
     const { server, policy } = source;
+    const late = AbortSignal.timeout(this.#options.listTimeoutMs ?? LIST_TIMEOUT_MS);
     let listed: readonly RemoteTool[];
     try {
-      listed = await server.list(signal);
+      // A server that is still starting goes on with it, and is there for the next list.
+      listed = await server.list(AbortSignal.any([signal, late]));
       this.#told.delete(server.name);
     } catch (error) {
       if (signal.aborted) throw signal.reason;

@@ -130,6 +130,29 @@ describe("a server that hangs", () => {
     expect(await toolbox.list(never)).toEqual([]);
   });
 
+  test("does not take the others' tools along, and is not waited for again at once", async () => {
+    const silent = raw(() => new Promise(() => undefined));
+    let lists = 0;
+    const mute = raw((method, id) => {
+      if (method === "initialize") return Response.json({ jsonrpc: "2.0", id, result: HELLO });
+      lists++;
+      return new Promise(() => undefined);
+    });
+    const good = serve(() => [search()]);
+    const servers = [
+      { name: "silent", reach: { url: silent } },
+      { name: "mute", reach: { url: mute }, timeoutMs: 200 },
+      { name: "it", reach: { url: good.url } },
+    ];
+    const { log } = openLogBook();
+    const toolbox = makeToolbox({ redact, log, clock: movable(), servers, listTimeoutMs: 500 });
+    closers.push(toolbox);
+    for (let round = 0; round < 2; round++) {
+      expect((await toolbox.list(never)).map(({ name }) => name)).toEqual([TOOL]);
+      expect(lists).toBe(1);
+    }
+  });
+
   test("at a call: an error after the deadline, and the next call is tried", async () => {
     let calls = 0;
     const url = rawOnCall(() => {
