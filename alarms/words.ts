@@ -121,7 +121,9 @@ export function wordsOf(notice: Notice, extent: Extent, escape: Escape = asIs): 
     next: lines("next steps", notice.next, extent.next),
     seenBefore: lines("seen before", notice.seenBefore.map(seenWords), extent.seen),
     remarks: lines("remarks", remarksOf(notice), extent.remarks),
-    links: first("links", links, extent.links).map(({ title, url }) => linked("links", title, url)),
+    links: first("links", links, extent.links)
+      .map(({ title, url }) => linked("links", title || "open", url))
+      .filter(({ url }) => url !== undefined),
     tools: extent.tools === 0 ? [] : lines("tools", notice.appendix.map(toolWords), extent.tools),
     cost: notice.cost.calls === 0 ? undefined : line("cost", costWords(notice)),
     ids: line("ids", `incident ${notice.incident} · notice ${notice.id} · written by ${notice.by}`),

@@ -72,7 +72,7 @@ function blocksOf(words: Words): Block[] {
   const small = [words.cost, words.ids, words.isCut].filter((one) => one !== undefined);
   return [
     { type: "header", text: { type: "plain_text", text: heading } },
-    ...sections(text === "" ? [] : [text]),
+    ...sections([text]),
     ...sections([facts, ...(affected === undefined ? [] : [affected])]),
     ...sections(evidence.map(linked)),
     ...sections(next.map((step) => `• ${step}`)),
@@ -85,7 +85,7 @@ function blocksOf(words: Words): Block[] {
 /** As many lines in a section as it takes. */
 function sections(lines: readonly string[]): Block[] {
   const texts: string[] = [];
-  for (const line of lines) {
+  for (const line of lines.filter((one) => one !== "")) {
     const last = texts.at(-1);
     const joined = last === undefined ? line : `${last}\n${line}`;
     if (last === undefined || joined.length > SECTION_CHARS_MAX) texts.push(line);
