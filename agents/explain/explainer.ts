@@ -34,11 +34,12 @@ export interface ExplainerOptions {
   readonly answerTokensMax: number;
   /** Longest call of a tool. Default 20 s. */
   readonly toolTimeoutMs?: number;
-  readonly onToolUse?: (use: ToolUse) => void;
 }
 
 export interface ExplainContext {
   readonly seenBefore: readonly SeenBefore[];
+  /** Hears of every tool that was called, as it was. */
+  readonly onToolUse?: (use: ToolUse) => void;
 }
 
 const TOOL_TIMEOUT_MS = 20_000;
@@ -54,14 +55,14 @@ export class Explainer {
   /** Asks nobody about a verdict that is not an incident. Rejects only when `signal` aborts. */
   async explain(
     verdict: Verdict,
-    { seenBefore }: ExplainContext,
+    context: ExplainContext,
     signal: AbortSignal,
   ): Promise<Explanation> {
     const plain = plainWords(verdict);
     const { llm, log } = this.#options;
     if (!llm || verdict.outcome !== "incident") return plain;
     try {
-      return await this.#asked(llm, verdict, seenBefore, plain, signal);
+      return await this.#asked(llm, verdict, context, plain, signal);
     } catch (error) {
       signal.throwIfAborted();
       log.error("explain.failed", { windowId: verdict.id, error: messageOf(error) });
@@ -72,14 +73,14 @@ export class Explainer {
   async #asked(
     llm: Llm,
     verdict: Verdict,
-    seenBefore: readonly SeenBefore[],
+    { seenBefore, onToolUse = () => {} }: ExplainContext,
     plain: Explanation,
     signal: AbortSignal,
   ): Promise<Explanation> {
     const options = this.#options;
     const count = await loadTokenCounter();
     const purse = new Purse(options.budget, options.prices, options.clock);
-    const digger = this.#digger(purse);
+    const digger = this.#digger(purse, onToolUse);
     const heard = await converse({
       llm,
       verdict,
@@ -94,9 +95,8 @@ export class Explainer {
     return { ...words, tools: (digger?.uses ?? []).slice(0, 50), cost: purse.cost };
   }
 
-  #digger(purse: Purse): Digger | undefined {
+  #digger(purse: Purse, onToolUse: (use: ToolUse) => void): Digger | undefined {
     const { tools, clock, redact, toolTimeoutMs = TOOL_TIMEOUT_MS } = this.#options;
-    const onToolUse = this.#options.onToolUse ?? (() => {});
     return tools && new Digger({ tools, clock, redact, toolTimeoutMs, onToolUse }, purse);
   }
 

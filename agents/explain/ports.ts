@@ -1,6 +1,6 @@
 /** What explaining needs of the world. cli/ passes in what mcp/ provides. */
 import type { z } from "zod";
-import type { SeenBefore } from "../../alarms/mod.ts";
+import type { SeenBefore, ToolUse } from "../../alarms/mod.ts";
 import type { Verdict } from "../sre/records.ts";
 import type { Explanation } from "./record.ts";
 
@@ -41,7 +41,11 @@ export interface Tools {
 export interface Explains {
   explain(
     verdict: Verdict,
-    context: { readonly seenBefore: readonly SeenBefore[] },
+    context: {
+      readonly seenBefore: readonly SeenBefore[];
+      /** Hears of every tool that was called, as it was. */
+      readonly onToolUse?: (use: ToolUse) => void;
+    },
     signal: AbortSignal,
   ): Promise<Explanation>;
 }

@@ -4,7 +4,7 @@
  */
 import type { KV } from "@nats-io/kv";
 import type { AgentDefinition, Mesh, Turn, TurnResult } from "../../a2a/mod.ts";
-import type { AlarmSink, SeenBefore } from "../../alarms/mod.ts";
+import type { AlarmSink, SeenBefore, ToolUse } from "../../alarms/mod.ts";
 import { type Logger, newId, PetrelError, type Window, windowId } from "../../core/mod.ts";
 import type { Dependency } from "../../streams/mod.ts";
 import type { Explains } from "../explain/ports.ts";
@@ -27,6 +27,7 @@ import type { Verdict } from "./records.ts";
 import { type ScheduleOptions, windowsAsTheyEnd, windowsBefore } from "./schedule.ts";
 import { InvestigationStore } from "./store.ts";
 import { supervise } from "./supervisor.ts";
+import { keepToolUse, sendToolUse, TOOL_USE_SCHEMA } from "./tool-event.ts";
 
 export interface SreAgentOptions {
   readonly mesh: Mesh;
@@ -126,10 +127,20 @@ export class SreAgent {
   ): Promise<Explanation> {
     const { explainer } = this.#options;
     const known = await this.#store.words(verdict.id);
-    const made = known ?? (await explainer.explain(verdict, { seenBefore }, signal));
+    const onToolUse = (use: ToolUse) => this.#keepToolUse(verdict.id, use, signal);
+    const made = known ?? (await explainer.explain(verdict, { seenBefore, onToolUse }, signal));
     const explanation = known ?? (await this.#store.keepWords(verdict.id, made));
     this.#emit({ type: "explained", id: verdict.id, explanation });
     return explanation;
+  }
+
+  /** On record; the explanation does not wait for it. */
+  #keepToolUse(investigation: string, use: ToolUse, signal: AbortSignal): void {
+    const { mesh, log } = this.#options;
+    const sent = mesh.agent(SRE).then((self) => sendToolUse(self, investigation, use, signal));
+    sent.catch((error: unknown) =>
+      log.error("tool_use.not_recorded", { windowId: investigation, tool: use.tool, error }),
+    );
   }
 
   async #event(incident: Incident, change: Change, signal: AbortSignal): Promise<string> {
@@ -225,6 +236,7 @@ export class SreAgent {
 
   #answer(turn: Turn): Promise<TurnResult> {
     if (hasSchema(turn.data, CHANGE_SCHEMA)) return keepChange(turn, this.#options.mesh.name);
+    if (hasSchema(turn.data, TOOL_USE_SCHEMA)) return keepToolUse(turn, this.#options.mesh.name);
     if (hasSchema(turn.data, INCIDENTS_SCHEMA)) return answerIncidents(turn, this.#asking());
     return this.#answerInvestigation(turn);
   }

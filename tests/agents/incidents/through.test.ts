@@ -1,0 +1,144 @@
+/** From a window to the audit: what the SRE agent tells, asks and records, with a model that digs. */
+import { afterAll, expect, test } from "bun:test";
+import type { Mesh } from "../../../a2a/mod.ts";
+import { Explainer } from "../../../agents/explain/explainer.ts";
+import { type Explains, type Llm, SreAgent, type Tools } from "../../../agents/mod.ts";
+import type { Notice } from "../../../alarms/mod.ts";
+import { readAudit } from "../../../bridge/mod.ts";
+import { redact, silentLogger, systemClock } from "../../../core/mod.ts";
+import type { SourceReport } from "../../../streams/mod.ts";
+import { openMesh } from "../../a2a/echo.ts";
+import { startNats } from "../../support/nats.ts";
+import {
+  evidenceAgent,
+  incidentSettings,
+  investigationsOf,
+  SOURCE,
+  WINDOW,
+} from "../sre-fixtures.ts";
+import { finding, MINUTE_MS, report } from "../verdict-fixtures.ts";
+
+const stack = new AsyncDisposableStack();
+
+afterAll(() => stack.disposeAsync());
+
+/** An SRE agent that tells a list, over one source that finds what `look` finds. */
+async function sreOver(look: (() => Promise<SourceReport>) | undefined, explainer?: Explains) {
+  const nats = await startNats();
+  stack.defer(() => nats[Symbol.asyncDispose]());
+  const mesh = await openMesh(nats.url, "sre");
+  stack.defer(() => mesh.close());
+  const source = await openMesh(nats.url, SOURCE);
+  stack.defer(() => source.close());
+  const told: Notice[] = [];
+  if (look) await source.serve(evidenceAgent(await investigationsOf(source), source, look));
+  const sre = new SreAgent({
+    mesh,
+    kv: await investigationsOf(mesh),
+    log: silentLogger,
+    sources: [SOURCE],
+    timeoutMs: 2_000,
+    baselineWindows: 0,
+    inFlightMax: 4,
+    superviseEveryMs: 100,
+    sinks: [
+      {
+        ...{ name: "list", isIdempotent: true, minSeverity: "info", timeoutMs: 1_000 },
+        send: async (notice) => void told.push(notice),
+      },
+    ],
+    ...(await incidentSettings(mesh)),
+    ...(explainer ? { explainer } : {}),
+  });
+  await mesh.serve(sre.definition);
+  await sre.start();
+  stack.defer(() => sre.stop());
+  return { sre, mesh, told };
+}
+
+/** A model that asks for the logs once, then concludes from the evidence. */
+function diggingModel(): Llm & { readonly prompts: string[] } {
+  const prompts: string[] = [];
+  const cited = { text: "payment-service logged 150 errors, 2 before.", evidence: ["e1"] };
+  return {
+    prompts,
+    name: "digging",
+    explain: async ({ schema, prompt }) => {
+      prompts.push(prompt);
+      const ask =
+        prompts.length === 1 ? [{ tool: "query_logs", arguments: '{"n":1}', why: "to see" }] : [];
+      const answer = {
+        headline: cited,
+        rootCause: null,
+        statements: [{ kind: "what", ...cited }],
+        next: [],
+        confidence: 0.5,
+        ask,
+      };
+      const tokens = { prompt: 100, completion: 10 };
+      return { value: schema.parse(answer), tokens, model: "digging-1" };
+    },
+  };
+}
+
+const TOOLS: Tools = {
+  list: async () => [
+    { name: "query_logs", description: "Logs.", input: { type: "object", properties: {} } },
+  ],
+  call: async () => ({ outcome: "ok", text: "no such thing" }),
+};
+
+async function auditBodies({ js, jsm, outbox }: Mesh): Promise<string[]> {
+  await outbox.drain(10_000);
+  const { signal } = new AbortController();
+  const bodies: string[] = [];
+  for await (const entry of readAudit({ js, jsm, follow: false, signal })) {
+    if (entry.kind === "record") bodies.push(entry.record.body ?? "");
+  }
+  return bodies;
+}
+
+test("a model that digs: its calls are in the alarm's appendix and in the audit, its cost in both", async () => {
+  const llm = diggingModel();
+  const explainer = new Explainer({
+    llm,
+    tools: TOOLS,
+    budget: { calls: 4, toolCalls: 6, tokens: 20_000, timeMs: MINUTE_MS, usd: 1 },
+    day: { reserve: async () => ({ isGranted: true, settle: async () => {} }) },
+    clock: systemClock,
+    log: silentLogger,
+    redact,
+    promptTokensMax: 4_000,
+    answerTokensMax: 500,
+  });
+  const { sre, mesh, told } = await sreOver(async () => report([finding()]), explainer);
+  await sre.investigate(WINDOW, { id: "dug", baseline: [] });
+  expect(llm.prompts).toHaveLength(2);
+  const [notice] = told;
+  expect(notice).toMatchObject({
+    change: "opened",
+    by: "digging-1",
+    text: "payment-service logged 150 errors, 2 before [e1].",
+    appendix: [{ tool: "query_logs", outcome: "ok" }],
+    cost: { calls: 2, toolCalls: 1, promptTokens: 200, completionTokens: 20 },
+  });
+  // The window once more: the incident is known, and nobody is asked or told.
+  await sre.investigate({ startMs: WINDOW.endMs, endMs: WINDOW.endMs + 300_000 }, { baseline: [] });
+  expect(llm.prompts).toHaveLength(2);
+  expect(told).toHaveLength(1);
+
+  const bodies = await auditBodies(mesh);
+  const holding = (word: string) => bodies.filter((body) => body.includes(word));
+  expect(holding("petrel.tool-use/v1").length).toBeGreaterThan(0);
+  expect(holding("petrel.incident-change/v1").length).toBeGreaterThan(0);
+  expect(holding('"type":"petrel.alarm/v2"')).toHaveLength(1);
+});
+
+test("every source away: an operations alarm within the deadline, and never a quiet window", async () => {
+  const { sre, told } = await sreOver(undefined);
+  const verdict = await sre.investigate(WINDOW, { baseline: [] });
+  expect(verdict?.outcome).toBe("inconclusive");
+  expect(told).toMatchObject([
+    { kind: "operations", severity: "critical", change: "opened", service: "petrel" },
+  ]);
+});
