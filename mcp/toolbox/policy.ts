@@ -114,15 +114,18 @@ export class ToolPolicy {
   #checkTimes({ language, times = [] }: ToolRule, args: Readonly<Record<string, unknown>>): void {
     const nowMs = this.#options.clock.nowMs();
     let windows = 0;
+    const timeOf = (name: string, otherwise: number): number => {
+      if (args[name] === undefined) return otherwise;
+      const ms = instantMs(args[name], nowMs);
+      if (ms !== undefined) return ms;
+      const forms = "2026-01-29T08:45:00Z, seconds since 1970, now, or such as -15m";
+      throw new PetrelError("USAGE", `${name}: must be a time: ${forms}`, { path: name });
+    };
     for (const [start, end] of times) {
-      if (args[start] === undefined && args[end] === undefined) continue;
-      const startMs = instantMs(args[start], nowMs);
-      const endMs = instantMs(args[end] ?? "now", nowMs);
-      if (startMs === undefined || endMs === undefined) {
-        const which = startMs === undefined ? start : end;
-        const forms = "2026-01-29T08:45:00Z, seconds since 1970, now, or such as -15m";
-        throw new PetrelError("USAGE", `${which}: must be a time: ${forms}`, { path: which });
-      }
+      const endMs = timeOf(end, nowMs);
+      // Without a start it is one moment, or the tool's own short window.
+      if (args[start] === undefined) continue;
+      const startMs = timeOf(start, endMs);
       if (endMs < startMs || endMs - startMs > WINDOW_MS_MAX || startMs > nowMs + FUTURE_MS_MAX)
         throw new PetrelError("QUERY_REFUSED", `${start}: a window is at most 24 hours`);
       windows++;

@@ -148,6 +148,8 @@ describe("mcp-grafana", () => {
     const answer = await toolbox.call("it__query_prometheus", args, never);
     expect(answer.outcome).toBe("ok");
     expect(answer.text).toContain('"values":[1]');
+    const moment = { datasourceUid: "p", expr: "up", endTime: "now", queryType: "instant" };
+    expect((await toolbox.call("it__query_prometheus", moment, never)).outcome).toBe("ok");
   });
 
   test("PromQL that floods, windows that are long and tools that write do not arrive", async () => {
@@ -165,6 +167,7 @@ describe("mcp-grafana", () => {
       { ...base, expr: "up) or (up" },
       { ...base, expr: "up", startTime: "now-30d" },
       { ...base, expr: "up", startTime: "yesterday" },
+      { datasourceUid: "p", expr: "up", endTime: "tomorrow" },
       { ...base, expr: "up", queryType: "stream" },
       { expr: "up", endTime: "now" },
     ];

@@ -93,6 +93,14 @@ for (const [way, prefix, make] of ways) {
       expect(text).toContain(`${START_MS + 60_000}`);
     });
 
+    test("Prometheus: one moment, and a window without a start", async () => {
+      const query = "pool_waiting";
+      const moment = await call("query_prometheus", { mode: "instant", query, time: WINDOW.end });
+      expect(moment.outcome).toBe("ok");
+      const hour = await call("query_prometheus", { mode: "range", query, end: WINDOW.end });
+      expect(hour.outcome).toBe("ok");
+    });
+
     test("Grafana: a dashboard by its title", async () => {
       const asked = { action: "search", query: "Order" };
       const { outcome, text } = await call("get_grafana_dashboard", asked);
