@@ -20,7 +20,7 @@ import {
   AuditAccess,
   callParameters,
   findTask,
-  type Mesh,
+  Mesh,
   type NatsTransport,
   textPart,
 } from "../../a2a/mod.ts";
@@ -33,6 +33,7 @@ import {
   investigationsOf,
   WINDOW,
 } from "../agents/sre-fixtures.ts";
+import { serveSupervisor, sreStandIn } from "../agents/supervisor/fixtures.ts";
 import { finding, report, windowAt } from "../agents/verdict-fixtures.ts";
 import { makeMeshStorage } from "../support/mesh-storage.ts";
 import { type NatsServer, productionAccounts, startNats } from "../support/nats.ts";
@@ -124,6 +125,7 @@ test.each([
   ["sre", "cli"],
   ["splunk", "gateway"],
   ["metrics", "sre"],
+  ["supervisor", "cli"],
 ])(
   "tasks of two replicas of %s, for %s: sent, streamed, listed, watched, cancelled",
   async (name, caller) => {
@@ -287,12 +289,33 @@ test("the registry, the cards and the micro services are seen by a person", asyn
   expect(refused).toEqual([]);
 });
 
+test("a question of a person is answered by way of the supervisor and the SRE agent", async () => {
+  const supervisor = await openAs("supervisor");
+  await serveSupervisor(supervisor);
+  const cli = await openAs("cli");
+  const ask = (text: string) => cli.skill("ask").sendMessage(request({}, { text }));
+  // The SRE agent of the test above still answers about its incidents.
+  const listed = await ask("which incidents are there?");
+  expect(listed).toMatchObject({ status: { state: TaskState.TASK_STATE_COMPLETED } });
+  for (const one of open) if (one instanceof Mesh && one.name === "sre") await one.close();
+  const { agent, asked, looked } = sreStandIn();
+  const sre = await openAs("sre");
+  await sre.serve(agent);
+  const answer = await ask("why since 14:40?");
+  expect(answer).toMatchObject({ status: { state: TaskState.TASK_STATE_COMPLETED } });
+  expect([asked.length, looked.length]).toEqual([1, 1]);
+  await Promise.all([sre.close(), supervisor.close()]);
+  expect(refused).toEqual([]);
+});
+
 test("every reporter's packs are in the AUDIT account, in order, for the bridge and the auditor", async () => {
   const auditor = await auditAs("auditor", "cli");
   for (const { js, jsm } of [bridge, auditor]) {
     const { state } = await jsm.streams.info(AUDIT_STREAM, { subjects_filter: "audit.>" });
     const reporters = new Set(Object.keys(state.subjects ?? {}).map((each) => each.split(".")[1]));
-    expect(reporters).toEqual(new Set(["cli", "gateway", "metrics", "splunk", "sre"]));
+    expect(reporters).toEqual(
+      new Set(["cli", "gateway", "metrics", "splunk", "sre", "supervisor"]),
+    );
     const consumer = await js.consumers.get(AUDIT_STREAM, { opt_start_seq: 1 });
     const messages = await consumer.consume();
     let seq = 0;

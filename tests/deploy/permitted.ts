@@ -6,6 +6,7 @@ const SKILLS: Readonly<Record<string, string>> = {
   sre: "investigate",
   splunk: "log-findings",
   metrics: "metric-findings",
+  supervisor: "ask",
 };
 
 export function skillOf(name: string): string {

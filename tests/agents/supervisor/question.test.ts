@@ -1,6 +1,6 @@
 /** Reading a question by rules: sixty and more as people ask them, in six languages, and anything at all. */
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { readQuestion } from "../../../agents/supervisor/question.ts";
 import { INTENTS, type Intent, Understood } from "../../../agents/supervisor/record.ts";
 import { folded, wordsOf } from "../../../agents/supervisor/text.ts";
