@@ -90,30 +90,35 @@ async function list(
   { store }: RequestsOptions,
 ): Promise<IncidentsAnswer> {
   const { heads } = await store.book();
-  const ids = (await store.ids()).reverse().slice(0, LOOKED_AT_MAX);
-  const unrecorded = heads.filter(({ id, state }) => state === "pending" && !ids.includes(id));
-  const found: IncidentSummary[] = unrecorded.map(summaryOfHead).filter(isWanted);
+  const ids = (await idsOf(store, heads)).reverse().slice(0, LOOKED_AT_MAX);
+  const isWanted = (one: IncidentSummary) =>
+    (states ?? []).includes(one.state) && (service === undefined || one.services.includes(service));
+  const found: IncidentSummary[] = [];
   for (let at = 0; at < ids.length && found.length <= limit; at += limit) {
-    const records = await store.incidents(ids.slice(at, at + limit));
-    found.push(...records.map((record) => summaryOf(record, heads)).filter(isWanted));
+    const some = ids.slice(at, at + limit);
+    const records = new Map((await store.incidents(some)).map((record) => [record.id, record]));
+    const known = some.map((id) => summaryOf(records.get(id), headOf(heads, id)));
+    found.push(...known.filter((one) => one !== undefined).filter(isWanted));
   }
   return { kind: "incidents", incidents: found.slice(0, limit), isCut: found.length > limit };
-
-  function isWanted(one: IncidentSummary): boolean {
-    return (
-      (states ?? []).includes(one.state) &&
-      (service === undefined || one.services.includes(service))
-    );
-  }
 }
 
-function summaryOf(record: Incident, heads: readonly Head[]): IncidentSummary {
-  const shown = current(record, headOf(heads, record.id));
-  return SummaryShape.strip().parse(shown);
+/**
+ * Every incident's id, oldest first. A record that is written while the keys are read may be missing from
+ * them; what is being written is in the book.
+ */
+async function idsOf(store: IncidentStore, heads: readonly Head[]): Promise<string[]> {
+  const listed = await store.ids();
+  return [...new Set([...listed, ...heads.map(({ id }) => id)])].sort();
 }
 
-/** Seen in too few windows to have a record. */
-function summaryOfHead(head: Head): IncidentSummary {
+/** Of a record, or of a head that was seen in too few windows to have one. */
+function summaryOf(
+  record: Incident | undefined,
+  head: Head | undefined,
+): IncidentSummary | undefined {
+  if (record) return SummaryShape.strip().parse(current(record, head));
+  if (head?.state !== "pending") return undefined;
   return SummaryShape.strip().parse({ ...head, title: `${head.service}: ${head.mechanism}` });
 }
 
@@ -129,14 +134,19 @@ async function show(ref: string, { store }: RequestsOptions): Promise<IncidentsA
 
 /** The incident of an id or of its beginning. Throws USAGE when there is none, or more than one. */
 async function recordOf(ref: string, store: IncidentStore): Promise<Incident> {
-  const ids = (await store.ids()).filter((id) => id.startsWith(ref));
+  const exact = await store.incident(ref);
+  if (exact) return exact;
+  const { heads } = await store.book();
+  const ids = (await idsOf(store, heads)).filter((id) => id.startsWith(ref));
   if (ids.length > 1) {
     const shown = ids.slice(-3).join(", ");
     throw new PetrelError("USAGE", `"${ref}" begins ${ids.length} incidents, such as ${shown}`);
   }
-  const record = ids[0] === undefined ? undefined : await store.incident(ids[0]);
+  const [id] = ids;
+  if (id === undefined) throw new PetrelError("USAGE", `there is no incident "${ref}"`);
+  const record = await store.incident(id);
   if (record) return record;
-  throw new PetrelError("USAGE", `there is no incident "${ref}"`, { incident: ref });
+  throw new PetrelError("USAGE", `incident ${id} is pending: there is nothing to show of it yet`);
 }
 
 async function judge(
@@ -178,8 +188,7 @@ async function note(
     return { ...now, heads };
   });
   if (headOf(book.heads, id)) {
-    // The answer does not wait for sinks that are told of other changes.
-    teller.see(book).catch(() => {});
+    await teller.see(book).recorded;
     return;
   }
   const written = await store.changeIncident(

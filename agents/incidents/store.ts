@@ -75,7 +75,8 @@ export class IncidentStore {
   async ids(): Promise<string[]> {
     const ids: string[] = [];
     for await (const key of await this.#options.kv.keys("inc.*")) ids.push(key.slice(4));
-    return ids.sort();
+    // One that changes while the keys are read comes twice.
+    return [...new Set(ids)].sort();
   }
 
   /** Records in the order of `ids`; those that are gone or cannot be read are left out. */
