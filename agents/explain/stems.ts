@@ -26,9 +26,8 @@ function stem(word: string): string {
 }
 
 /** Words that tell how things hang together, whatever they are. They neither support nor invent. */
-const TALK = new Set([
-  ...stemsOf(
-    `exhausted run ran out wait waits waiting call calls caller callers request requests response responses respond fail
+const TALK = stemsOf(
+  `exhausted run ran out wait waits waiting call calls caller callers request requests response responses respond fail
 fails failed failing failure rise rises rose risen increase increased high higher low lower slow slower fast long longer
 short change changed changes go goes going went come comes came reach reached reaches above below limit limits maximum
 free busy full empty hold holds held return returned returning answer answers answered available unavailable able unable
@@ -41,8 +40,7 @@ behaviour behavior unusual usually baseline before after during rule threshold m
 observed started begins primary main source origin step path code trace traces appear appears appeared occur occurs
 occurred give gives given take takes took blocked stuck queue queued pressure saturated saturation operation work works
 working process processes handle handled own itself their them time times second seconds minute minutes`,
-  ),
-]);
+);
 
 /** The stems that say something of their own. */
 export function tellingStems(text: string): string[] {

@@ -141,13 +141,23 @@ function wrongWay({ kind, rest, cited }: Claim): string | undefined {
   const denied = denialsIn(rest).find(
     (one) => topicsOf(one.denied).size > 0 && !text.includes(one.phrase.trim()),
   );
-  if (denied) return "denies what the cited evidence says";
+  if (denied || affirms(rest, text)) return "denies what the cited evidence says";
   const said = directionOf(rest);
   if (said === undefined) return undefined;
   const opposite = said === "up" ? ["down", "gone"] : ["up", "new"];
   const ways = cited.flatMap(({ direction }) => direction ?? []);
   const isOpposite = ways.length > 0 && ways.every((way) => opposite.includes(way));
   return isOpposite ? `says that it went ${said}, the cited evidence the opposite` : undefined;
+}
+
+/** Whether a text says plainly what the evidence says is not: `available` of `is not available`. */
+function affirms(said: string, text: string): boolean {
+  const own = new Set(denialsIn(said).flatMap(({ denied }) => denied.split(" ")));
+  const words = new Set(comparable(said).match(/\p{L}{5,}/gu));
+  return denialsIn(text).some(({ denied }) => {
+    const [first = ""] = denied.split(" ", 1);
+    return words.has(first) && !own.has(first);
+  });
 }
 
 /** Each citation has to have a word or a number of the statement; of a step, at least a service. */

@@ -1,5 +1,5 @@
 /** Verdicts worth explaining, and an explainer with its parts as a test wants them. */
-import type { ExplainerOptions } from "../../../agents/explain/explainer.ts";
+import type { ExplainContext, ExplainerOptions } from "../../../agents/explain/explainer.ts";
 import { Explainer } from "../../../agents/explain/explainer.ts";
 import type { DayBudget } from "../../../agents/explain/ledger.ts";
 import type { Llm } from "../../../agents/explain/ports.ts";
@@ -150,8 +150,12 @@ export function explainerWith(more: Partial<ExplainerOptions> = {}): Explainer {
   });
 }
 
-export function explain(verdict: Verdict, more: Partial<ExplainerOptions>): Promise<Explanation> {
-  return explainerWith(more).explain(verdict, { seenBefore: [] }, never());
+export function explain(
+  verdict: Verdict,
+  more: Partial<ExplainerOptions>,
+  context: Partial<ExplainContext> = {},
+): Promise<Explanation> {
+  return explainerWith(more).explain(verdict, { seenBefore: [], ...context }, never());
 }
 
 /** The stand-in behind the client of production. */
