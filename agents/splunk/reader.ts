@@ -46,7 +46,11 @@ export class WindowReader {
   ): Promise<LogSummary> {
     const key = JSON.stringify([query, window]);
     const known = this.#summaries.get(key);
-    if (known && part === "baseline") return known;
+    if (known && part === "baseline") {
+      // What is normal while an incident goes on is asked for again and again.
+      this.#remember(key, known);
+      return known;
+    }
     const { signal } = turn;
     const source = this.#options.source.open(query, window, signal);
     const onProgress = (progress: LogProgress) => {
@@ -120,7 +124,9 @@ export class WindowReader {
     }
   }
 
+  /** Keeps it as the last that goes. */
   #remember(key: string, summary: LogSummary): void {
+    this.#summaries.delete(key);
     this.#summaries.set(key, summary);
     const oldest = this.#summaries.keys().next();
     if (this.#summaries.size > SUMMARIES_MAX && !oldest.done) this.#summaries.delete(oldest.value);

@@ -9,6 +9,7 @@ import { type Logger, newId, PetrelError, type Window, windowId } from "../../co
 import type { Dependency } from "../../streams/mod.ts";
 import type { Explains } from "../explain/ports.ts";
 import type { Explanation } from "../explain/record.ts";
+import type { Head } from "../incidents/book.ts";
 import { IncidentDesk } from "../incidents/desk.ts";
 import { CHANGE_SCHEMA, keepChange, sendChange } from "../incidents/event.ts";
 import { IncidentMemory } from "../incidents/memory.ts";
@@ -23,6 +24,7 @@ import { readRequest, toWindow } from "../protocol.ts";
 import { ReplyDesk } from "../replies.ts";
 import { Coordinator, type Opening } from "./coordinator.ts";
 import type { SreEvent } from "./events.ts";
+import { normalBefore } from "./normal.ts";
 import type { Verdict } from "./records.ts";
 import { type ScheduleOptions, windowsAsTheyEnd, windowsBefore } from "./schedule.ts";
 import { InvestigationStore } from "./store.ts";
@@ -180,14 +182,29 @@ export class SreAgent {
   }
 
   /** Investigates one window now. Undefined when the id is taken: somebody investigates it already. */
-  investigate(window: Window, options: InvestigateOptions = {}): Promise<Verdict | undefined> {
+  async investigate(
+    window: Window,
+    options: InvestigateOptions = {},
+  ): Promise<Verdict | undefined> {
     const { baseline, ...rest } = options;
     return this.#coordinator.investigate({
       id: `${windowId(window)}-${newId().slice(-12)}`,
       ...rest,
       window,
-      baseline: baseline ?? windowsBefore(window, this.#options.baselineWindows),
+      baseline: baseline ?? (await this.#normalBefore(window)),
     });
+  }
+
+  async #normalBefore(window: Window): Promise<Window[]> {
+    const count = this.#options.baselineWindows;
+    try {
+      const { heads } = await this.#incidents.book();
+      return normalBefore(window, count, heads.filter(isFault).map(lastingOf));
+    } catch (error) {
+      // NATS is away: the window waits for it, and what is normal is known well enough without.
+      this.#options.log.warn("baseline.incidents_unknown", { error });
+      return windowsBefore(window, count);
+    }
   }
 
   /** Investigates windows as they end, until `signal` aborts. A slow window does not delay the next. */
@@ -269,6 +286,14 @@ export class SreAgent {
     await turn.artifact("verdict", verdict);
     return { kind: "completed", text: verdict.outcome };
   }
+}
+
+function isFault({ kind }: Head): boolean {
+  return kind === "fault";
+}
+
+function lastingOf({ firstWindow, lastWindow }: Head): Window {
+  return { startMs: Date.parse(firstWindow.start), endMs: Date.parse(lastWindow.end) };
 }
 
 function hasSchema(data: unknown, schema: string): boolean {
