@@ -261,6 +261,7 @@ async function pendingWork(
     agent,
     tasks: replicas.reduce((sum, one) => (one.agent === agent ? sum + one.running : sum), 0),
   }));
+  unread.sort((a, b) => a.what.localeCompare(b.what));
   return { tasks: tasks.flat().slice(0, 200), running, windows, incidents: pending, unread };
 }
 

@@ -128,7 +128,7 @@ export class Inquiry {
       };
     }
     const shown = open.incidents.slice(0, 10);
-    const listed = shown.map(({ title }, at) => `${at + 1}. ${quoted(title, 100)}`).join("  ");
+    const listed = shown.map(({ title }, at) => `${at + 1}. ${quoted(title, 100)}`).join("; ");
     const question = `Which of the open incidents do you mean? ${listed}`;
     return {
       kind: "missing",

@@ -50,14 +50,14 @@ export function missingOf(understood: Understood, known: readonly string[]): Mis
 /** A question for the service, with the names that are known. */
 export function serviceQuestion(question: string, known: readonly string[]): Missing {
   const candidates = known.slice(0, CANDIDATES_MAX).map((name) => name.slice(0, 200));
-  const listed = candidates.map((name, at) => `${at + 1}. ${name}`).join("  ");
+  const listed = candidates.map((name, at) => `${at + 1}. ${name}`).join("; ");
   const how = candidates.length > 0 ? listed : "Write its name as the logs have it.";
   return { needs: "service", question: `${question} ${how}`, candidates };
 }
 
 function intentQuestion({ services, window }: Understood): Omit<Missing, "needs"> {
   const heard = [services.join(", "), window ? windowWords(window) : ""].filter(Boolean).join(", ");
-  const choices = INTENT_WORDS.map(([, words], at) => `${at + 1}. ${words}`).join("  ");
+  const choices = INTENT_WORDS.map(([, words], at) => `${at + 1}. ${words}`).join("; ");
   const so = heard === "" ? "" : ` I understood ${heard}.`;
   const question = `What do you want to know?${so} ${choices}`;
   return { question, candidates: INTENT_WORDS.map(([intent]) => intent) };
