@@ -10,7 +10,7 @@ import type { Circumstances, LifeRules } from "./rules.ts";
 import { sightingOf } from "./sighting.ts";
 import type { Maintenance } from "./silences.ts";
 import type { IncidentStore } from "./store.ts";
-import type { Teller } from "./teller.ts";
+import type { Seeing, Teller } from "./teller.ts";
 
 export interface DeskOptions {
   readonly store: IncidentStore;
@@ -25,13 +25,11 @@ export interface DeskOptions {
 }
 
 /** What a verdict came to. */
-export interface Taken {
+export interface Taken extends Seeing {
   /** Incidents that the window showed or changed. */
   readonly incidents: readonly Head[];
   /** What this verdict changed. */
   readonly changes: readonly { readonly head: Head; readonly change: Pending }[];
-  /** Resolves when every change is told or given up; rejects when this process stops before. */
-  readonly told: Promise<void>;
 }
 
 export class IncidentDesk {
@@ -42,12 +40,12 @@ export class IncidentDesk {
   }
 
   /**
-   * Takes a verdict, once however often it comes. `narrowed`: not everything was looked at. Throws what
-   * the store throws.
+   * Takes a verdict over everything there is to look at, once however often it comes. Throws what the
+   * store throws.
    */
-  async take(verdict: Verdict, narrowed: boolean): Promise<Taken> {
+  async take(verdict: Verdict): Promise<Taken> {
     const { store, teller } = this.#options;
-    const sighting = sightingOf(verdict, narrowed);
+    const sighting = sightingOf(verdict);
     const book = await store.changeBook((known) =>
       advance(withoutExpired(known, this.#nowMs()), sighting, this.circumstances(known)),
     );
@@ -56,9 +54,7 @@ export class IncidentDesk {
         .filter(({ investigation }) => investigation === verdict.id)
         .map((change) => ({ head, change })),
     );
-    const told = teller.see(book);
-    told.catch(() => {}); // Whoever waits for it hears of it.
-    return { incidents: shownIn(book, verdict), changes, told };
+    return { incidents: shownIn(book, verdict), changes, ...teller.see(book) };
   }
 
   /** Does what is left to do: of this process, and of those that are gone. Throws what the store throws. */
@@ -72,7 +68,7 @@ export class IncidentDesk {
       orphans.length === 0
         ? found
         : await store.changeBook((now) => adopted(now, owner, isOrphaned));
-    teller.see(book).catch(() => {});
+    teller.see(book);
   }
 
   /** What deciding needs beside the book and the occasion. */

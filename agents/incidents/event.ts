@@ -1,9 +1,16 @@
 /**
  * A change of an incident as an event of an A2A task, so that the task's log and the audit hold it: a
  * message that the SRE agent sends to itself, one a change, under the change's id. One task an incident:
- * it waits for the next change (input-required) and ends with the incident.
+ * it waits for the next change (input-required) and ends with the incident. Changes that their task did not
+ * live to hold are in another task of the same context.
  */
-import { type Message, SendMessageRequest, type Task } from "@a2a-js/sdk";
+import {
+  GetTaskRequest,
+  type Message,
+  SendMessageRequest,
+  type Task,
+  TaskState,
+} from "@a2a-js/sdk";
 import type { Transport } from "@a2a-js/sdk/client";
 import { TaskNotFoundError, UnsupportedOperationError } from "@a2a-js/sdk/errors";
 import { z } from "zod";
@@ -28,9 +35,14 @@ const ChangeEvent = z.strictObject({
 });
 type ChangeEvent = z.infer<typeof ChangeEvent>;
 
+/** Processes that die one after the other while they write the same change. */
+const ATTEMPTS_MAX = 5;
+const ARTIFACT = /^change-(\d+)$/;
+
 /**
- * Makes the change an event. Resolves with the task's id. The same change again is the same message, and
- * changes nothing. Throws what the mesh says.
+ * Makes the change an event, once: the same change again is the same message, and a task whose process died
+ * before the change was in it is followed by another. Changes of an incident come in their order. Resolves
+ * with the task's id. Throws what the mesh says, and UNAVAILABLE when every task was cut short.
  */
 export async function sendChange(
   self: Transport,
@@ -38,30 +50,88 @@ export async function sendChange(
   change: Change,
   signal: AbortSignal,
 ): Promise<string> {
-  const send = (taskId: string | undefined) =>
-    self.sendMessage(messageOf(incident, change, taskId), {
-      serviceParameters: callParameters({ timeoutMs: TIMEOUT_MS, trace: newTrace() }),
-      signal,
-    });
+  const known = await taskOf(self, incident.taskId, signal);
+  // Changes come in their order: where a later one stands, this one has been.
+  if (known && lastIn(known) >= change.seq) return known.id;
+  let task = await sent(self, messageOf(incident, change, 1, known?.id), signal);
+  for (let attempt = 2; attempt <= ATTEMPTS_MAX && isCut(task, change); attempt++) {
+    task = await sent(self, messageOf(incident, change, attempt, undefined), signal);
+  }
+  if (!isCut(task, change)) return task.id;
+  const text = `${ATTEMPTS_MAX} tasks ended before the change was in them`;
+  throw new PetrelError("UNAVAILABLE", text, { change: changeId(incident.id, change.seq) });
+}
+
+/** The incident's task, if it has one that is still kept. */
+async function taskOf(
+  self: Transport,
+  id: string | undefined,
+  signal: AbortSignal,
+): Promise<Task | undefined> {
+  if (id === undefined) return undefined;
   try {
-    return taskIdOf(await send(incident.taskId));
+    return await self.getTask(GetTaskRequest.fromJSON({ id }), optionsOf(signal));
   } catch (error) {
-    // Its task ended or was forgotten: what comes after is a task of its own, in the same context.
-    const isGone = error instanceof TaskNotFoundError || error instanceof UnsupportedOperationError;
-    if (!isGone || incident.taskId === undefined) throw error;
-    return taskIdOf(await send(undefined));
+    if (error instanceof TaskNotFoundError) return undefined;
+    throw error;
   }
 }
 
-function messageOf(incident: Incident, { deliveries: _, ...change }: Change, taskId?: string) {
+async function sent(
+  self: Transport,
+  request: SendMessageRequest,
+  signal: AbortSignal,
+): Promise<Task> {
+  try {
+    return taskIn(await self.sendMessage(request, optionsOf(signal)));
+  } catch (error) {
+    // Its task ended or was forgotten: what comes after is a task of its own, in the same context.
+    const isGone = error instanceof TaskNotFoundError || error instanceof UnsupportedOperationError;
+    const { message } = request;
+    if (!isGone || !message?.taskId) throw error;
+    const alone = { ...request, message: { ...message, taskId: "" } };
+    return taskIn(await self.sendMessage(alone, optionsOf(signal)));
+  }
+}
+
+function optionsOf(signal: AbortSignal) {
+  return {
+    serviceParameters: callParameters({ timeoutMs: TIMEOUT_MS, trace: newTrace() }),
+    signal,
+  };
+}
+
+/** Whether the task ended without the change: whoever ran it died, and nobody writes it any more. */
+function isCut(task: Task, { seq }: Change): boolean {
+  return task.status?.state === TaskState.TASK_STATE_FAILED && !seqsIn(task).includes(seq);
+}
+
+function lastIn(task: Task): number {
+  return Math.max(0, ...seqsIn(task));
+}
+
+function seqsIn({ artifacts }: Task): number[] {
+  return artifacts.flatMap(({ name }) => {
+    const [, seq] = ARTIFACT.exec(name) ?? [];
+    return seq === undefined ? [] : [Number(seq)];
+  });
+}
+
+function messageOf(
+  incident: Incident,
+  { deliveries: _, ...change }: Change,
+  attempt: number,
+  taskId: string | undefined,
+): SendMessageRequest {
   const { id, state, severity, service, mechanism, title, windows } = incident;
+  const own = changeId(id, change.seq);
   const data: ChangeEvent = {
     ...{ schema: CHANGE_SCHEMA, incident: id, state, severity, service, mechanism, title, windows },
     change,
   };
   return SendMessageRequest.fromJSON({
     message: {
-      messageId: changeId(id, change.seq),
+      messageId: attempt === 1 ? own : `${own}.${attempt}`,
       contextId: id,
       ...(taskId === undefined ? {} : { taskId }),
       role: "ROLE_USER",
@@ -70,8 +140,8 @@ function messageOf(incident: Incident, { deliveries: _, ...change }: Change, tas
   });
 }
 
-function taskIdOf(answer: Message | Task): string {
-  if (!("messageId" in answer)) return answer.id;
+function taskIn(answer: Message | Task): Task {
+  if (!("messageId" in answer)) return answer;
   throw new PetrelError("PROTOCOL_VIOLATION", "a change of an incident made no task");
 }
 

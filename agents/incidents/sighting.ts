@@ -53,8 +53,7 @@ export function fingerprintOf(service: string, mechanism: string): string {
     .slice(0, 24);
 }
 
-/** `narrowed`: the investigation looked at some services or lines only. */
-export function sightingOf(verdict: Verdict, narrowed: boolean): Sighting {
+export function sightingOf(verdict: Verdict): Sighting {
   const unread = unreadSources(verdict);
   const fault = faultOf(verdict);
   const unexplained = fault ?? unexplainedOf(verdict);
@@ -70,7 +69,7 @@ export function sightingOf(verdict: Verdict, narrowed: boolean): Sighting {
         : [],
     ),
     unread: new Set(unread.map(sourceFingerprint)),
-    isWhole: !narrowed && unread.length === 0 && (fault !== undefined || !unexplained),
+    isWhole: unread.length === 0 && (fault !== undefined || !unexplained),
   };
 }
 

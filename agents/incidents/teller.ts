@@ -39,6 +39,14 @@ export interface TellerOptions {
   readonly onTold: (notice: Notice, investigation: string) => void;
 }
 
+/** How far the seeing to of some changes is. */
+export interface Seeing {
+  /** Every change is explained and in its record. */
+  readonly recorded: Promise<void>;
+  /** And told to every sink, or given up. */
+  readonly told: Promise<void>;
+}
+
 /** Changes that a person reads about for the first time, and so wants explained. */
 const EXPLAINED: readonly ChangeKind[] = ["opened", "updated", "reopened"];
 /** Changes with which the incident is shown as a verdict has it. */
@@ -49,7 +57,7 @@ export class Teller {
   readonly #options: TellerOptions;
   readonly #stop = new AbortController();
   /** Work in hand by change id. */
-  readonly #inHand = new Map<string, Promise<void>>();
+  readonly #inHand = new Map<string, Seeing>();
   /** The end of what is being done for an incident, or for an incident at a sink: one after the other. */
   readonly #tails = new Map<string, Promise<unknown>>();
 
@@ -58,38 +66,40 @@ export class Teller {
   }
 
   /**
-   * Takes in hand whatever in `book` is this process's. Resolves when it is done with: told, or given up.
-   * Rejects when this process stops; what is open then stays in the book.
+   * Takes in hand whatever in `book` is this process's. What it promises rejects when this process stops;
+   * what is open then stays in the book.
    */
-  async see(book: Book): Promise<void> {
+  see(book: Book): Seeing {
     const mine = book.heads.flatMap((head) =>
       head.pending
         .filter(({ owner }) => owner === this.#options.owner)
         .map((change) => this.#take(head, change)),
     );
-    await Promise.all(mine);
+    return heard({
+      recorded: Promise.all(mine.map((one) => one.recorded)).then(() => {}),
+      told: Promise.all(mine.map((one) => one.told)).then(() => {}),
+    });
   }
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    await Promise.allSettled(this.#inHand.values());
+    await Promise.allSettled([...this.#inHand.values()].map(({ told }) => told));
   }
 
-  #take(head: Head, change: Pending): Promise<void> {
+  #take(head: Head, change: Pending): Seeing {
     const id = changeId(head.id, change.seq);
     const known = this.#inHand.get(id);
     if (known) return known;
-    const work = this.#see(head, change).finally(() => this.#inHand.delete(id));
-    this.#inHand.set(id, work);
-    work.catch(() => {}); // Whoever waits for it hears of it.
-    return work;
+    const record = this.#after(head.id, () => this.#lasting(() => this.#record(head, change)));
+    const told = this.#see(record, head, change).finally(() => this.#inHand.delete(id));
+    const seeing = heard({ recorded: record.then(() => {}), told });
+    this.#inHand.set(id, seeing);
+    return seeing;
   }
 
-  async #see(head: Head, change: Pending): Promise<void> {
+  async #see(record: Promise<Incident>, head: Head, change: Pending): Promise<void> {
     const { store } = this.#options;
-    const incident = await this.#after(head.id, () =>
-      this.#lasting(() => this.#record(head, change)),
-    );
+    const incident = await record;
     const entry = incident.timeline.find(({ seq }) => seq === change.seq);
     if (entry) {
       const event = this.#after(`${head.id} event`, () =>
@@ -191,6 +201,13 @@ export class Teller {
       }
     }
   }
+}
+
+/** Whoever waits for it hears of a failure; nobody has to. */
+function heard(seeing: Seeing): Seeing {
+  seeing.recorded.catch(() => {});
+  seeing.told.catch(() => {});
+  return seeing;
 }
 
 function marked(incident: Incident, seq: number, sink: string, state: "delivered" | "dead") {

@@ -157,7 +157,7 @@ export class SreAgent {
   async start(): Promise<void> {
     const { mesh, log, superviseEveryMs } = this.#options;
     await this.#replies.start();
-    await this.#incidents.watch((incident) => this.#memory.take(incident), this.#stop.signal);
+    await this.#remember();
     this.#supervised = supervise(
       {
         coordinator: this.#coordinator,
@@ -171,6 +171,14 @@ export class SreAgent {
       },
       this.#stop.signal,
     );
+  }
+
+  /** Past incidents are a help and not a need: a store that is away costs what was seen before. */
+  async #remember(): Promise<void> {
+    const take = (incident: Incident) => this.#memory.take(incident);
+    await this.#incidents.watch(take, this.#stop.signal).catch((error: unknown) => {
+      this.#options.log.warn("incidents.not_remembered", { error });
+    });
   }
 
   async stop(): Promise<void> {

@@ -66,7 +66,7 @@ interface Case {
   readonly log: Logger;
 }
 
-/** The investigation ends no later than this after its verdict; who is still to be told is told then. */
+/** The investigation ends no later than this after its words are found; who is left is told then. */
 const ANNOUNCE_MS_MAX = 30_000;
 
 export class Coordinator {
@@ -223,10 +223,12 @@ export class Coordinator {
   /** What the verdict means for the incidents; waits a while until those who are to be told are told. */
   async #announce(one: Case, verdict: Verdict): Promise<void> {
     const { incidents, mesh } = this.#options;
-    // Who looked at some of it only cannot say that the rest is quiet.
-    const isNarrowed = one.record.query !== undefined;
-    const taken = await this.#persist(() => incidents.take(verdict, isNarrowed));
+    // A look at some services only is an answer to whoever asked: it alarms nobody, and cannot say that
+    // anything is over.
+    if (one.record.query !== undefined) return;
+    const taken = await this.#persist(() => incidents.take(verdict));
     this.#tellWhatGoesOn(verdict, taken);
+    await taken.recorded.catch(() => {});
     const patience = mesh.clock.sleep(ANNOUNCE_MS_MAX, this.#stop.signal).catch(() => {});
     await Promise.race([taken.told.catch(() => {}), patience]);
     one.log.info("investigation.announced", {

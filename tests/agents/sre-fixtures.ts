@@ -95,7 +95,12 @@ export async function startCoordinator(
     mesh,
     store,
     desk,
-    incidents: { take: async () => ({ incidents: [], changes: [], told: Promise.resolve() }) },
+    incidents: {
+      take: async () => {
+        const done = Promise.resolve();
+        return { incidents: [], changes: [], recorded: done, told: done };
+      },
+    },
     log,
     sources: [SOURCE],
     dependencies: [],

@@ -217,13 +217,6 @@ describe("sources that cannot be read", () => {
     for (let at = 1; at < 10; at++) life.see(blind(at, "failed", "quiet"));
     expect(life.states[0]).toBe("payment-service open");
   });
-
-  test("nor does a look at some services only", () => {
-    const life = new Life();
-    life.see(fault(0));
-    for (let at = 1; at < 10; at++) expect(life.see(quiet(at), true)).toEqual([]);
-    expect(life.states).toEqual(["payment-service open"]);
-  });
 });
 
 /** Any windows in any order. */

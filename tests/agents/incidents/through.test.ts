@@ -142,3 +142,11 @@ test("every source away: an operations alarm within the deadline, and never a qu
     { kind: "operations", severity: "critical", change: "opened", service: "petrel" },
   ]);
 });
+
+test("a look at some services only is an answer, and no alarm", async () => {
+  const { sre, told } = await sreOver(async () => report([finding()]));
+  const query = { services: ["payment-service"] };
+  const verdict = await sre.investigate(WINDOW, { baseline: [], query });
+  expect(verdict?.outcome).toBe("incident");
+  expect(told).toEqual([]);
+});

@@ -183,14 +183,14 @@ test(`killed at any of its steps, in ${RUNS} runs: the alarm is told, once where
     const first = new Mortal(random.between(1, OPERATIONS_MAX), random.between(0, 1) === 0);
     const dying = partyOf({ ...common, process: first, sinks: receivers.sinks(first) });
     const work = (async () => {
-      await (await dying.desk.take(opened, false)).told;
-      await (await dying.desk.take(over, false)).told;
+      await (await dying.desk.take(opened)).told;
+      await (await dying.desk.take(over)).told;
     })();
     await Promise.race([work, until("death", () => first.isDead)]);
     if (first.isDead) killed++;
     const next = partyOf({ ...common, sinks: receivers.sinks(new Mortal()) });
-    await next.desk.take(opened, false);
-    await next.desk.take(over, false);
+    await next.desk.take(opened);
+    await next.desk.take(over);
     await allDone(next);
     const told = [...receivers.keyed.values()].filter((notice) => notice.service === service);
     expect(told.map(({ change }) => change).toSorted()).toEqual(["opened", "resolved"]);
@@ -241,7 +241,7 @@ describe("sinks that fail", () => {
     const kv = await bucket();
     const verdicts = new Map([[verdict.id, verdict]]);
     const party = partyOf({ kv, verdicts, sinks, events: new Map(), words: new Map() });
-    const { told } = await party.desk.take(verdict, false);
+    const { told } = await party.desk.take(verdict);
     await told;
     const [id = ""] = await party.store.ids();
     return { kv, record: await party.store.incident(id) };
@@ -285,7 +285,7 @@ test("two processes that work at once on windows of one fault tell it once", asy
   await Promise.all(
     windows.map(async (verdict, at) => {
       const party = parties[at % 2];
-      await (await party?.desk.take(verdict, false))?.told;
+      await (await party?.desk.take(verdict))?.told;
     }),
   );
   await Promise.all(parties.map(allDone));
@@ -303,7 +303,7 @@ test("a book and a record that cannot be read hold back no alarm, and are set as
   const verdicts = new Map([[verdict.id, verdict]]);
   const sinks = receivers.sinks(new Mortal());
   const party = partyOf({ kv, verdicts, sinks, events: new Map(), words: new Map() });
-  await (await party.desk.take(verdict, false)).told;
+  await (await party.desk.take(verdict)).told;
   expect(receivers.plain).toHaveLength(1);
   expect((await kv.get("broken.book"))?.string()).toBe('{"version":9}');
 });

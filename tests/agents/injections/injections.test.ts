@@ -105,7 +105,7 @@ async function run(injection: Injection, model: (request: LlmSimRequest) => unkn
     explanation,
     up.logged(),
   ]);
-  const [sign, control] = [verdict, quietly].map((one) => sightingOf(one, false).signs[0]);
+  const [sign, control] = [verdict, quietly].map((one) => sightingOf(one).signs[0]);
   const isSame =
     Bun.deepEquals(verdict, before) &&
     Bun.deepEquals([verdict.outcome, verdict.rootCause], [quietly.outcome, quietly.rootCause]) &&
