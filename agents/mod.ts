@@ -5,6 +5,7 @@ export { DayLedger } from "./explain/ledger.ts";
 export { PlainWords } from "./explain/plain.ts";
 export type { Explains, Llm, ToolAnswer, Tools, ToolWords } from "./explain/ports.ts";
 export { Explanation } from "./explain/record.ts";
+export { loadTokenCounter } from "./explain/tokens.ts";
 export {
   INCIDENTS_SCHEMA,
   INCIDENTS_SKILL,
@@ -33,5 +34,6 @@ export { type InvestigateRequest, LogQuerySpec, REQUEST_SCHEMA } from "./protoco
 export { INVESTIGATIONS_BUCKET } from "./replies.ts";
 export { type LogSource, makeSplunkAgent, type SplunkAgentOptions } from "./splunk/agent.ts";
 export { SreAgent, type SreAgentOptions } from "./sre/agent.ts";
+export { conclude } from "./sre/conclude.ts";
 export type { SreEvent } from "./sre/events.ts";
 export type { SourceResult, Verdict } from "./sre/records.ts";

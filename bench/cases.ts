@@ -2,6 +2,7 @@
 import { benchBridge, benchNatsKafka, benchRecords } from "./bridge/case.ts";
 import { benchVerify } from "./bridge/verify.ts";
 import type { Figure } from "./figure.ts";
+import { benchLlmTokens } from "./llm/case.ts";
 import { benchLogs, benchLogsDistinct, benchLogsMany, benchLogsSlow } from "./logs/case.ts";
 import { benchCallers } from "./mesh/callers.ts";
 import { benchRegistry } from "./mesh/registry.ts";
@@ -72,6 +73,11 @@ export const CASES: readonly Case[] = [
     name: "rank",
     about: "200 services with 50 metrics each, two hours by the minute: tested and ranked",
     run: (context) => benchRank(context),
+  },
+  {
+    name: "llm-tokens",
+    about: "tokens of the first question to a model: a thousand, a million, ten million lines",
+    run: (context) => benchLlmTokens(context),
   },
   {
     name: "bridge",

@@ -73,7 +73,9 @@ describe("digging", () => {
   test("what a result does not say is struck", async () => {
     const { tools } = found('{"active":3}');
     const got = await explain(poolVerdict(), { llm: modelThat(asking(), DUG).llm, tools });
-    expect(got.struck).toEqual([{ text: DUG.statements[0]?.text, why: expect.any(String) }]);
+    expect(got.struck).toEqual(
+      DUG.statements.map(({ text }) => ({ text, why: expect.any(String) })),
+    );
   });
 
   const UNASKED: [what: string, answer: unknown, outcome: string][] = [

@@ -43,7 +43,7 @@ describe("tokens", () => {
 });
 
 test("the table is not loaded before somebody counts", async () => {
-  const file = join(import.meta.dir, "../../../agents/explain/mod.ts");
+  const file = join(import.meta.dir, "../../../agents/explain/explainer.ts");
   const script = `await import(${JSON.stringify(file)}); const used = Object.keys(require.cache).filter((one) => one.includes("gpt-tokenizer")); console.log(used.length)`;
   const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "inherit" });
   expect((await new Response(child.stdout).text()).trim()).toBe("0");
