@@ -3,7 +3,7 @@
  * request, and stands in the timeline; a refusal says what is wrong in one sentence.
  */
 import type { Turn, TurnResult } from "../../a2a/mod.ts";
-import { type Clock, newId, PetrelError } from "../../core/mod.ts";
+import { type Clock, limits, newId, PetrelError } from "../../core/mod.ts";
 import { type Book, type Head, SILENCES_MAX } from "./book.ts";
 import { changed } from "./change.ts";
 import { current } from "./compose.ts";
@@ -38,6 +38,8 @@ type Asked<Action extends IncidentsRequest["action"]> = Extract<
 const STATES_SHOWN: Asked<"list">["states"] = ["pending", "open", "resolved"];
 /** Records looked through for one list. */
 const LOOKED_AT_MAX = 5_000;
+/** Below what a message may have, as the task keeps the answer too. */
+const LIST_BYTES_MAX = limits.ARTIFACT_BYTES_MAX;
 
 /**
  * Answers with the data of a task that is completed: it reads KV first, and a plain message would have to
@@ -100,7 +102,14 @@ async function list(
     const known = some.map((id) => summaryOf(records.get(id), headOf(heads, id)));
     found.push(...known.filter((one) => one !== undefined).filter(isWanted));
   }
-  return { kind: "incidents", incidents: found.slice(0, limit), isCut: found.length > limit };
+  const shown = fitting(found.slice(0, limit));
+  return { kind: "incidents", incidents: shown, isCut: shown.length < found.length };
+}
+
+/** As many as one message carries. */
+function fitting(found: readonly IncidentSummary[]): IncidentSummary[] {
+  let bytes = 0;
+  return found.filter((one) => (bytes += Buffer.byteLength(JSON.stringify(one))) <= LIST_BYTES_MAX);
 }
 
 /**

@@ -47,7 +47,7 @@ export interface Seeing {
   readonly told: Promise<void>;
 }
 
-/** Changes that a person reads about for the first time, and so wants explained. */
+/** Changes that a person reads about for the first time, and so wants explained, if anybody is told. */
 const EXPLAINED: readonly ChangeKind[] = ["opened", "updated", "reopened"];
 /** Changes with which the incident is shown as a verdict has it. */
 const SHOWN: readonly ChangeKind[] = [...EXPLAINED, "silenced"];
@@ -121,7 +121,7 @@ export class Teller {
       ? memory.like({ ...head, features: featuresOf(verdict.evidence) }, head.id, head.openedAt)
       : [];
     const explanation =
-      verdict && EXPLAINED.includes(change.kind)
+      verdict && change.isTold && EXPLAINED.includes(change.kind)
         ? await explain(verdict, seenBefore, this.#stop.signal)
         : undefined;
     const sinks = this.#sinksFor(head, change).map(({ name }) => name);
