@@ -31,6 +31,8 @@ export const InvestigateRequest = z.strictObject({
   window: WindowJson,
   /** What counts as normal. Logs are read for these; metrics from the first start to the window's end. */
   baseline: z.array(WindowJson).max(20),
+  /** When incidents were, as far as known: no part of what is normal. */
+  incidents: z.array(WindowJson).max(50).optional(),
   query: LogQuerySpec.optional(),
   /** For the SRE agent: something is known to be wrong, so suspects are named in any case. */
   alerted: z.boolean().optional(),

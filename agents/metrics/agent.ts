@@ -17,6 +17,7 @@ import {
   judgeByMemory,
   type RuleSet,
   reportOfMetrics,
+  type Series,
   type SourceReport,
 } from "../../streams/mod.ts";
 import { makeEvidenceAgent } from "../evidence.ts";
@@ -24,7 +25,8 @@ import { AgentMemory } from "../memory.ts";
 import { type InvestigateRequest, toWindow } from "../protocol.ts";
 import type { MetricQuery } from "./catalogue.ts";
 import { type DependencyQuery, readDependencies } from "./dependencies.ts";
-import { filled, type Range, readSeries } from "./read.ts";
+import { joined, rangesOf } from "./past.ts";
+import { filled, readSeries } from "./read.ts";
 import { type History, SeriesMemory } from "./series-memory.ts";
 
 /** One series as the metric store returned it. */
@@ -107,7 +109,7 @@ async function look(
 ): Promise<SourceReport> {
   const startedMs = options.clock.nowMs();
   const window = toWindow(request.window);
-  const { series, cut } = await readSeries(options, rangeOf(options, window), window, turn);
+  const { series, cut } = await readNormalAndWindow(options, request, turn);
   if (series.length === 0) {
     throw new PetrelError(
       "CONFIG_INVALID",
@@ -145,10 +147,22 @@ async function look(
   });
 }
 
-function rangeOf(options: MetricsAgentOptions, window: Window): Range {
-  const { stepMs, lookbackMs } = options;
-  const steps = Math.ceil((window.endMs - window.startMs + lookbackMs) / stepMs);
-  return { startMs: window.endMs - steps * stepMs, endMs: window.endMs, stepMs };
+/** The window's series with their past, in which no incident was. */
+async function readNormalAndWindow(
+  options: MetricsAgentOptions,
+  request: InvestigateRequest,
+  turn: Turn,
+): Promise<{ series: Series[]; cut: boolean }> {
+  const window = toWindow(request.window);
+  const incidents = (request.incidents ?? []).map(toWindow);
+  const parts: Series[][] = [];
+  let isCut = false;
+  for (const range of rangesOf(window, options, incidents)) {
+    const { series, cut } = await readSeries(options, range, window, turn);
+    parts.push(series);
+    isCut ||= cut;
+  }
+  return { series: joined(parts), cut: isCut };
 }
 
 /**

@@ -26,7 +26,7 @@ import { Coordinator, type Opening } from "./coordinator.ts";
 import type { SreEvent } from "./events.ts";
 import { normalBefore } from "./normal.ts";
 import type { Verdict } from "./records.ts";
-import { type ScheduleOptions, windowsAsTheyEnd, windowsBefore } from "./schedule.ts";
+import { type ScheduleOptions, windowsAsTheyEnd } from "./schedule.ts";
 import { InvestigationStore } from "./store.ts";
 import { supervise } from "./supervisor.ts";
 import { keepToolUse, sendToolUse, TOOL_USE_SCHEMA } from "./tool-event.ts";
@@ -59,6 +59,8 @@ export type InvestigateOptions = Partial<Omit<Opening, "window">>;
 
 const SRE = "sre";
 const OWNERS_MAX = 5;
+/** Told to the agents: what is normal lies outside of them. */
+const INCIDENTS_MAX = 50;
 /** Kept back of a caller's patience, to answer within it. */
 const ANSWER_MS = 500;
 
@@ -195,23 +197,26 @@ export class SreAgent {
     options: InvestigateOptions = {},
   ): Promise<Verdict | undefined> {
     const { baseline, ...rest } = options;
+    const incidents = await this.#incidentsBefore(window);
     return this.#coordinator.investigate({
       id: `${windowId(window)}-${newId().slice(-12)}`,
+      incidents,
       ...rest,
       window,
-      baseline: baseline ?? (await this.#normalBefore(window)),
+      baseline: baseline ?? normalBefore(window, this.#options.baselineWindows, incidents),
     });
   }
 
-  async #normalBefore(window: Window): Promise<Window[]> {
-    const count = this.#options.baselineWindows;
+  /** The latest ones that are not long over, and when they were. */
+  async #incidentsBefore({ startMs }: Window): Promise<Window[]> {
     try {
       const { heads } = await this.#incidents.book();
-      return normalBefore(window, count, heads.filter(isFault).map(lastingOf));
+      const lasting = heads.filter(isFault).map(lastingOf);
+      return lasting.filter((one) => one.startMs < startMs).slice(-INCIDENTS_MAX);
     } catch (error) {
       // NATS is away: the window waits for it, and what is normal is known well enough without.
       this.#options.log.warn("baseline.incidents_unknown", { error });
-      return windowsBefore(window, count);
+      return [];
     }
   }
 

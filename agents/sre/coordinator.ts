@@ -49,6 +49,8 @@ export interface CoordinatorOptions {
 export interface Opening {
   readonly window: Window;
   readonly baseline: readonly Window[];
+  /** When incidents were, as far as known. */
+  readonly incidents?: readonly Window[];
   readonly query?: LogQuerySpec;
   /** Something is known to be wrong in the window: rank suspects although nothing stands out. */
   readonly alerted?: boolean;
@@ -177,6 +179,7 @@ export class Coordinator {
   #askAll(one: Case): Promise<AnsweredSource[]> {
     const { mesh, desk, onEvent } = this.#options;
     const { id, window, baseline, query, traceparent, timeoutMs, sources, owners } = one.record;
+    const { incidents = [] } = one.record;
     const spent = owners > this.#options.ownersMax;
     const parent = parseTraceparent(traceparent) ?? newTrace();
     const request = {
@@ -184,6 +187,7 @@ export class Coordinator {
       investigation: id,
       window,
       baseline,
+      ...(incidents.length > 0 ? { incidents } : {}),
       ...(query ? { query } : {}),
     } as const;
     return Promise.all(
@@ -267,6 +271,7 @@ export class Coordinator {
       id: opening.id ?? windowId(opening.window),
       window: windowToJson(opening.window),
       baseline: opening.baseline.map(windowToJson),
+      ...(opening.incidents ? { incidents: opening.incidents.map(windowToJson) } : {}),
       ...(opening.query ? { query: opening.query } : {}),
       ...(opening.alerted ? { alerted: true } : {}),
       sources: sources.map((agent) => ({ agent, messageId: newId() })),

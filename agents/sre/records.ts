@@ -14,6 +14,8 @@ export const InvestigationRecord = z.strictObject({
   id: Token,
   window: WindowJson,
   baseline: z.array(WindowJson),
+  /** When incidents were: no part of what is normal. */
+  incidents: z.array(WindowJson).optional(),
   query: LogQuerySpec.optional(),
   sources: z.array(AskedSource).min(1).max(20),
   /** Somebody says that something is wrong: suspects are ranked although nothing stands out. */
