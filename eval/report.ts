@@ -5,7 +5,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { messageOf, PetrelError } from "../core/mod.ts";
 
-export const SUITE_NAMES = ["nezha", "petshop", "nab", "loghub"] as const;
+export const SUITE_NAMES = ["nezha", "petshop", "nab", "loghub", "incidents"] as const;
 export type SuiteName = (typeof SUITE_NAMES)[number];
 
 export interface EvalOptions {

@@ -1,6 +1,8 @@
 /** Runs one suite and makes its report. It knows which suites there are, and nothing of what they do. */
 import { existsSync } from "node:fs";
 import { PetrelError, systemClock } from "../core/mod.ts";
+import type { IncidentLab } from "./incidents/lab.ts";
+import { incidents } from "./incidents/suite.ts";
 import { loghub } from "./loghub/suite.ts";
 import { nab } from "./nab/suite.ts";
 import type { Lab } from "./nezha/lab.ts";
@@ -35,6 +37,8 @@ const SIGNS: Readonly<Record<SuiteName, readonly string[]>> = {
   petshop: LEVEL_PLACES.flatMap((place) => LEVEL_SIGNS.map((sign) => `${place}${sign}`)),
   nab: ["labels/combined_windows.json", "nab/labels/combined_windows.json"],
   loghub: ["", "*/", "loghub/*/"].map((place) => `${place}*_2k.log_structured.csv`),
+  // No benchmark of others: run when it is asked for by name.
+  incidents: [],
 };
 
 /** The suites whose data lies in `dir`. */
@@ -58,7 +62,7 @@ function hasSign(dir: string, sign: string): boolean {
  */
 export async function evaluate(
   name: SuiteName,
-  lab: Lab,
+  lab: Lab & IncidentLab,
   options: EvalOptions,
 ): Promise<Evaluated> {
   const startedMs = systemClock.nowMs();
@@ -67,7 +71,11 @@ export async function evaluate(
   return { report: { suite: name, cases, metrics, byGroup, seconds }, outcomes, left };
 }
 
-async function runSuite(name: SuiteName, lab: Lab, options: EvalOptions): Promise<SuiteResult> {
+async function runSuite(
+  name: SuiteName,
+  lab: Lab & IncidentLab,
+  options: EvalOptions,
+): Promise<SuiteResult> {
   try {
     return await suiteOf(name, lab)(options);
   } catch (error) {
@@ -77,7 +85,7 @@ async function runSuite(name: SuiteName, lab: Lab, options: EvalOptions): Promis
   }
 }
 
-function suiteOf(name: SuiteName, lab: Lab): Suite {
+function suiteOf(name: SuiteName, lab: Lab & IncidentLab): Suite {
   switch (name) {
     case "nezha":
       return nezha(lab);
@@ -87,6 +95,8 @@ function suiteOf(name: SuiteName, lab: Lab): Suite {
       return nab;
     case "loghub":
       return loghub;
+    case "incidents":
+      return incidents(lab);
     default:
       return name satisfies never;
   }

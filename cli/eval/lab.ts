@@ -2,14 +2,16 @@
 
 import { type Config, PetrelError, unlessAborted } from "../../core/mod.ts";
 import type { OnProgress } from "../../deploy/mod.ts";
-import type { Investigator, Lab, LabSource } from "../../eval/mod.ts";
+import type { IncidentLab, Investigator, Lab, LabSource } from "../../eval/mod.ts";
 import { commandLogger } from "../output.ts";
 import { startTeam } from "../team.ts";
 import { startWorld, toolsDir } from "../world.ts";
+import { makeIncidentLab } from "./incidents.ts";
 
 /** A lab that fetches what it needs (nats-server, Prometheus), saying so through `onProgress`. */
-export function makeLab(onProgress: OnProgress): Lab {
+export function makeLab(onProgress: OnProgress): Lab & IncidentLab {
   return {
+    ...makeIncidentLab({ toolsDir: toolsDir(), onProgress }),
     open: async (recording, sources, signal): Promise<Investigator> => {
       await using stack = new AsyncDisposableStack();
       const world = await startWorld({

@@ -11,15 +11,14 @@
  * The fault's time is known in this benchmark, so the agents are told that something is wrong
  * (`alerted`); whether they would have raised an alarm by themselves is a figure of its own.
  */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Verdict } from "../../agents/mod.ts";
 import { PetrelError } from "../../core/mod.ts";
 import { loadNezha, type NezhaCase, type NezhaRecording } from "../../sim/mod.ts";
 import type { CaseOutcome, EvalOptions, Figures, Suite, SuiteResult } from "../report.ts";
+import { nezhaFolder } from "./folder.ts";
 import { LAB_SOURCES, type Lab, type LabSource } from "./lab.ts";
 
-const NAMES = ["", "nezha-train-ticket", "nezha"];
 const KS = [1, 3, 5] as const;
 const AFTERWARDS = "metrics after the last known fault";
 /** Of five minutes. */
@@ -65,11 +64,9 @@ function leftIn({ left }: NezhaRecording, folder: string): string[] {
   ];
 }
 
-/** The folder itself, or the data set inside it. Throws USAGE when neither has `faults.json`. */
+/** Throws USAGE when it is not there. */
 function folderIn(dir: string): string {
-  const found = NAMES.map((name) => join(dir, name)).find((one) =>
-    existsSync(join(one, "faults.json")),
-  );
+  const found = nezhaFolder(dir);
   if (found === undefined) {
     throw new PetrelError("USAGE", `--data ${dir}: no faults.json there: not Nezha's data`);
   }
