@@ -8,7 +8,7 @@ import { type ServiceBook, serviceBook, servicesIn } from "./names.ts";
 import { numbersOf, type Quantity } from "./numbers.ts";
 import { stemsOf } from "./stems.ts";
 import { comparable } from "./text.ts";
-import { passingTopics, type Topic, topicsOf, topicsOfFinding } from "./topics.ts";
+import { loggedTopics, passingTopics, type Topic, topicsOf, topicsOfFinding } from "./topics.ts";
 
 /** A tool's answer under the id that statements cite: `t1`. Redacted and cut. */
 export interface ToolResult {
@@ -28,14 +28,19 @@ export interface Fact {
   readonly sufferers: ReadonlySet<string>;
   /** Everything it says, in the comparable form. */
   readonly text: string;
+  /** Of it, what the statistics say in words of their own. */
+  readonly ownText: string;
   /** Of the causes it speaks for. */
   readonly causeText: string;
-  /** Lines as they were logged, in the comparable form; a part of `text`. */
-  readonly lines: readonly string[];
+  /** What of it was logged, word for word, in the comparable form; anybody may have written it. */
+  readonly logged: readonly string[];
   readonly quantities: readonly Quantity[];
   readonly moments: readonly string[];
   readonly stems: ReadonlySet<string>;
+  /** Of what the statistics say of it, without what was logged. A statement needs some of these. */
+  readonly ownStems: ReadonlySet<string>;
   readonly topics: ReadonlySet<Topic>;
+  readonly ownTopics: ReadonlySet<Topic>;
   readonly direction: Finding["direction"] | undefined;
 }
 
@@ -70,13 +75,9 @@ function ownServices({ service, peer, mentions = [], summary }: Finding): string
   return [service, ...(peer === undefined ? [] : [peer]), ...mentions, ...spokenOf(summary)];
 }
 
-/**
- * Services that a summary names in the detector's own words: `of ts-basic-service`. What stands between its
- * first and last quote is a log line's, which names whom it likes.
- */
+/** Services that a summary names in the detector's own words: `of ts-basic-service`. */
 function spokenOf(summary: string): string[] {
-  const own = summary.replace(/".*("|$)/s, " ");
-  return own.match(/(?<![\w-])[A-Za-z]\w*(?:-\w+)+(?![\w-])/g) ?? [];
+  return unquoted(summary).match(/(?<![\w-])[A-Za-z]\w*(?:-\w+)+(?![\w-])/g) ?? [];
 }
 
 type WindowNumbers = Pick<Fact, "quantities" | "moments">;
@@ -100,61 +101,67 @@ interface Found {
 }
 
 function factOf({ id, finding, causes, book, ofWindow }: Found): Fact {
-  const {
-    summary,
-    template = "",
-    exception = "",
-    metric = "",
-    rule = "",
-    codeLocation = "",
-  } = finding;
-  const { unit = "", exemplars = [] } = finding;
-  const own = [
-    summary,
-    template,
-    exception,
-    codeLocation,
-    metric.replaceAll("_", " "),
-    metric,
-    rule,
-    unit,
-  ];
-  const found = comparable(own.join(" \n "));
-  const lines = exemplars.map(comparable);
+  const { own, logged } = wordsOf(finding);
+  const lines = (finding.exemplars ?? []).map(comparable);
+  const text = [own, ...logged, ...lines].join(" \n ");
   const cause = comparable(causes.map(wordsOfCause).join(" \n "));
   // A service that is called ts-user-service tells nothing of users.
-  const about = (text: string) => servicesIn(text, book).rest;
-  const numbers = [own.join(" \n "), ...exemplars].map(numbersOf);
+  const about = (words: string) => servicesIn(words, book).rest;
+  const numbers = numbersOf(text);
+  const ownTopics = [
+    ...topicsOfFinding(finding),
+    ...topicsOf(about(own)),
+    ...topicsOf(about(cause)),
+  ];
   return {
     id,
     isTool: false,
     services: new Set(ownServices(finding)),
     culprits: new Set(causes.map((one) => one.service)),
     sufferers: new Set(causes.flatMap(({ affected }) => affected)),
-    text: [found, ...lines].join(" \n "),
+    text,
+    ownText: own,
     causeText: cause,
-    lines,
+    logged: [...logged, ...lines],
     quantities: [
-      ...numbers.flatMap(({ quantities }) => quantities),
+      ...numbers.quantities,
       ...measured(finding),
-      ...sharesIn(found),
+      ...sharesIn(own),
       ...causes.map((one): Quantity => ({ value: 100 * one.confidence, unit: "percent", step: 1 })),
       ...ofWindow.quantities,
     ],
-    moments: [...numbers.flatMap(({ moments }) => moments), ...ofWindow.moments],
-    stems: new Set([
-      ...stemsOf(found),
-      ...lines.flatMap((line) => [...stemsOf(line)]),
-      ...stemsOf(cause),
-    ]),
+    moments: [...numbers.moments, ...ofWindow.moments],
+    stems: new Set([...stemsOf(text), ...stemsOf(cause)]),
+    ownStems: new Set([...stemsOf(own), ...stemsOf(cause)]),
     topics: new Set([
-      ...topicsOfFinding(finding),
-      ...topicsOf(about(found)),
-      ...lines.flatMap((line) => [...passingTopics(about(line))]),
-      ...topicsOf(cause),
+      ...ownTopics,
+      ...logged.flatMap((words) => [...loggedTopics(about(words))]),
+      ...lines.flatMap((words) => [...passingTopics(about(words))]),
     ]),
+    ownTopics: new Set(ownTopics),
     direction: finding.direction,
   };
+}
+
+/** What a finding says in the detector's words, and what it quotes; both in the comparable form. */
+function wordsOf(finding: Finding): { own: string; logged: string[] } {
+  const { summary, template, exception, codeLocation, metric = "", rule = "", unit = "" } = finding;
+  const own = [unquoted(summary), metric.replaceAll("_", " "), metric, rule, unit].join(" \n ");
+  const quoted = [summary, template, exception, codeLocation].flatMap((one) => one ?? []);
+  return { own: comparable(own), logged: quoted.map(comparable) };
+}
+
+/** A summary without what stands between its first and last quote, or in braces: that is others' text. */
+function unquoted(summary: string): string {
+  return without(without(summary, '"', '"'), "{", "}");
+}
+
+/** A text without what lies from the first of one sign to the last of the other, or to its end. */
+function without(text: string, open: string, close: string): string {
+  const from = text.indexOf(open);
+  if (from < 0) return text;
+  const to = text.lastIndexOf(close);
+  return `${text.slice(0, from)} ${to > from ? text.slice(to + 1) : ""}`;
 }
 
 function wordsOfCause({ mechanism, resource = "", location = "" }: CauseJson): string {
@@ -172,12 +179,15 @@ function toolFact({ id, text }: ToolResult, book: ServiceBook, ofWindow: WindowN
     culprits: new Set(),
     sufferers: new Set(),
     text: said,
+    ownText: "",
     causeText: "",
-    lines: [said],
+    logged: [said],
     quantities: [...quantities, ...ofWindow.quantities],
     moments: [...moments, ...ofWindow.moments],
     stems: stemsOf(said),
+    ownStems: new Set(),
     topics: passingTopics(servicesIn(said, book).rest),
+    ownTopics: new Set(),
     direction: undefined,
   };
 }

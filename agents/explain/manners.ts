@@ -57,6 +57,10 @@ const ENCODED = /[A-Za-z0-9+/_-]{24,}={0,2}/g;
 export function faultOf(text: string, kind: "statement" | "step"): string | undefined {
   if (/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/u.test(text)) return "holds control characters";
   const plain = comparable(withoutMarks(text));
+  if (
+    /[^\p{Script=Latin}\p{Script=Common}\p{Script=Inherited}]/u.test(plain.replace(/"[^"]*"/g, " "))
+  )
+    return "is not in English";
   const found = [...ALWAYS, ...(kind === "step" ? IN_STEPS : [])].find(({ pattern }) =>
     pattern.test(plain),
   );

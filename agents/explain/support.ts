@@ -182,15 +182,30 @@ function concerns({ services, culprits, sufferers }: Fact, name: string): boolea
   return services.has(name) || culprits.has(name) || sufferers.has(name);
 }
 
-/** More words of its own than of the evidence: whatever it tells, the evidence does not. */
-function wrongWords({ kind, rest, cited }: Claim): string | undefined {
+/**
+ * What the statistics say has to be in it: what was only logged supports nothing, for anybody may have
+ * written it. And it may not have more words of its own than of theirs.
+ */
+function wrongWords({ kind, rest, named, cited }: Claim): string | undefined {
   if (kind === "step") return undefined;
-  const telling = tellingStems(comparable(rest));
-  const known = telling.filter((one) => cited.some((fact) => fact.stems.has(one)));
-  const own = telling.length - known.length;
-  return own > OWN_WORDS_FREE && own > known.length
+  const plain = withoutQuotes(comparable(rest));
+  const telling = tellingStems(plain);
+  const known = telling.filter((one) => cited.some((fact) => fact.ownStems.has(one)));
+  const own = telling.filter((one) => cited.every((fact) => !fact.stems.has(one)));
+  const isAbout = [...passingTopics(plain)].some((one) =>
+    cited.some((fact) => fact.ownTopics.has(one)),
+  );
+  const isAnchored = known.length > 0 || isAbout;
+  const isSuffering = kind === "blast" && named.size > 0 && telling.length === 0;
+  if (!isAnchored && !isSuffering) return "says nothing that was measured";
+  return own.length > OWN_WORDS_FREE && own.length > known.length
     ? "says more of its own than of the cited evidence"
     : undefined;
 }
 
 const OWN_WORDS_FREE = 1;
+
+/** A text in its comparable form, without what it quotes. */
+export function withoutQuotes(text: string): string {
+  return text.replace(/"[^"]*"/g, " ");
+}

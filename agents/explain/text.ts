@@ -51,3 +51,8 @@ const PLACEHOLDER =
 export function withoutMarks(text: string): string {
   return text.replace(PLACEHOLDER, " ");
 }
+
+/** A text as it is told: the marks that the digest wrote otherwise are templates' again. */
+export function restored(text: string): string {
+  return text.trim().replace(PLACEHOLDER, (mark) => mark.replace("‹", "<").replace("›", ">"));
+}

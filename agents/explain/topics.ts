@@ -102,6 +102,24 @@ export function passingTopics(text: string): Set<Topic> {
   return new Set([...topicsOf(text)].filter((name) => MEASURED.has(name)));
 }
 
+/** Whom and what people blame; no line of a log is evidence of them. */
+const BLAMED: ReadonlySet<Topic> = new Set([
+  "access",
+  "attack",
+  "data",
+  "money",
+  "outsiders",
+  "people",
+  "schedule",
+  "staff",
+  "time",
+]);
+
+/** Topics that a found template may bring with it. */
+export function loggedTopics(text: string): Set<Topic> {
+  return new Set([...topicsOf(text)].filter((name) => !BLAMED.has(name)));
+}
+
 /** The topics of what kind of finding it is. */
 export function topicsOfFinding({ kind, resource }: Finding): readonly Topic[] {
   return [...(BY_KIND[kind] ?? []), ...(resource === undefined ? [] : BY_RESOURCE[resource])];

@@ -9,8 +9,8 @@ import type { Fact, Ground } from "./facts.ts";
 import { faultOf } from "./manners.ts";
 import type { Statement, StatementKind, Struck } from "./record.ts";
 import { STATEMENT_KINDS } from "./record.ts";
-import { claimOf, unsupported } from "./support.ts";
-import { comparable, nameKey, oneLine } from "./text.ts";
+import { claimOf, unsupported, withoutQuotes } from "./support.ts";
+import { comparable, nameKey, oneLine, restored, withoutMarks } from "./text.ts";
 
 export interface Verified {
   /** The headline first, then in the order they are told. */
@@ -26,7 +26,7 @@ export interface Verified {
 const STATEMENT_CHARS_MAX = 600;
 const STEP_CHARS_MAX = 400;
 const STRUCK_MAX = 20;
-/** A step that repeats as many words of a recorded line in a row was written by the line. */
+/** Who repeats as many words of a log in a row, and does not quote them, speaks for the log. */
 const REPEATED_WORDS = 4;
 
 interface Told {
@@ -51,13 +51,13 @@ export function verify(answer: Answer, ground: Ground, redact: (text: string) =>
     seen.add(key);
     const why = faultOfStatement(kind, { text, evidence }, ground);
     if (why !== undefined) strike(text, why);
-    else statements.push({ kind, text: redact(text.trim()), evidence: [...new Set(evidence)] });
+    else statements.push({ kind, text: redact(restored(text)), evidence: [...new Set(evidence)] });
   }
   const next: string[] = [];
   for (const step of answer.next) {
     const why = faultOfStep(step, ground);
     if (why !== undefined) strike(step.text, why);
-    else next.push(redact(step.text.trim()));
+    else next.push(redact(restored(step.text)));
   }
   const stands = statements.some(({ kind }) => kind === "what" || kind === "cause");
   return { statements, next, struck: struck.slice(0, STRUCK_MAX), cause, stands };
@@ -78,8 +78,9 @@ export function faultOfStatement(
   if (wrong !== undefined) return wrong;
   const cited = citedBy(told.evidence, ground);
   if (!Array.isArray(cited)) return cited.why;
-  const isCore = kind === "what" || kind === "cause";
-  if (isCore && cited.every(({ isTool }) => isTool)) return "cites tools alone, and no finding";
+  if (cited.every(({ isTool }) => isTool)) return "cites tools alone, and no finding";
+  if (repeats(withoutQuotes(comparable(withoutMarks(told.text))), ground))
+    return "repeats a recorded line without quoting it";
   return unsupported(claimOf(kind === "blast" ? "blast" : "told", told.text, cited, ground));
 }
 
@@ -89,8 +90,7 @@ export function faultOfStep(told: Told, ground: Ground): string | undefined {
   if (wrong !== undefined) return wrong;
   const cited = citedBy(told.evidence, ground);
   if (!Array.isArray(cited)) return cited.why;
-  const lines = [...ground.facts.values()].flatMap((fact) => fact.lines);
-  if (repeats(told.text, lines)) return "repeats a recorded line";
+  if (repeats(comparable(told.text), ground)) return "repeats a recorded line";
   return unsupported(claimOf("step", told.text, cited, ground));
 }
 
@@ -112,15 +112,24 @@ function citedBy(ids: readonly string[], { facts }: Ground): Fact[] | { why: str
   return [...new Set(ids)].flatMap((id) => facts.get(id) ?? []);
 }
 
-/** Whether a text has {@link REPEATED_WORDS} words in a row from one of the lines. */
-function repeats(text: string, lines: readonly string[]): boolean {
-  const words = comparable(text).match(/[\p{L}\p{N}]+/gu) ?? [];
-  const padded = lines.map((line) => ` ${(line.match(/[\p{L}\p{N}]+/gu) ?? []).join(" ")} `);
+/** Whether a text has {@link REPEATED_WORDS} words in a row that were logged, and that nobody measured. */
+function repeats(text: string, { facts }: Ground): boolean {
+  const all = [...facts.values()];
+  const logged = all.flatMap((fact) => fact.logged.map(wordRun));
+  const measured = all.map((fact) => wordRun(`${fact.ownText} ; ${fact.causeText}`));
+  const words = text.match(WORD) ?? [];
   return words.some((_, at) => {
     const run = words.slice(at, at + REPEATED_WORDS);
     if (run.length < REPEATED_WORDS) return false;
-    return padded.some((line) => line.includes(` ${run.join(" ")} `));
+    const part = ` ${run.join(" ")} `;
+    return logged.some((one) => one.includes(part)) && !measured.some((one) => one.includes(part));
   });
+}
+
+const WORD = /[\p{L}\p{N}]+/gu;
+
+function wordRun(text: string): string {
+  return ` ${(text.match(WORD) ?? []).join(" ")} `;
 }
 
 /** The ranked cause that is meant, by service and mechanism, with evidence of its own. */

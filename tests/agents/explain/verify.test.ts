@@ -75,7 +75,7 @@ const FALL: [why: RegExp, text: string, evidence: string[]][] = [
   [/nobody knows/, "The pool of FraudService is exhausted.", ["e1"]],
   [/nobody knows/, "The pool of fraud_service is exhausted.", ["e1"]],
   [/nobody knows|names/, "The pool of payment-service-v2 is exhausted.", ["e1"]],
-  [/names/, "The pool of рayment-service is exhausted.", ["e1"]],
+  [/not in English/, "The pool of рayment-service is exhausted.", ["e1"]],
   [/names mysql-7/, "The pool is exhausted because mysql-7 holds the connections.", ["e1"]],
   [/names Exadata/, "The pool is exhausted in Exadata.", ["e1"]],
   [/speaks of disk/, "The disk of payment-service is full.", ["e1"]],
