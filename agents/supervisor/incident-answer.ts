@@ -4,13 +4,14 @@ import type { IncidentSummary } from "../incidents/protocol.ts";
 import type { Incident } from "../incidents/record.ts";
 import { ANSWER_SCHEMA, type Answer, type Citation, type Understood } from "./record.ts";
 import { windowWords } from "./route.ts";
+import { plainText } from "./text.ts";
 import { capital, citedIn, counted, joined, listed, quoted } from "./words-of.ts";
 
 const SHOWN_MAX = 10;
 
 type Listed = Pick<
   IncidentSummary,
-  "id" | "title" | "service" | "state" | "severity" | "openedAt" | "firstWindow" | "lastWindow"
+  "id" | "title" | "service" | "state" | "severity" | "firstWindow" | "lastWindow"
 > &
   Partial<Pick<IncidentSummary, "resolvedAt" | "judgement" | "silencedBy">>;
 
@@ -43,10 +44,10 @@ export function listSentences(
 }
 
 function sentenceOf(one: Listed): string {
-  const { id, title, state, severity, openedAt, resolvedAt, judgement, silencedBy } = one;
+  const { id, title, state, severity, firstWindow, resolvedAt, judgement, silencedBy } = one;
   const until = resolvedAt === undefined ? "" : `, resolved ${minute(resolvedAt)}`;
   const silenced = silencedBy === undefined ? "" : ", silenced";
-  return `${quoted(title, 300)} (${severity}, ${state}${silenced}, since ${minute(openedAt)}${until}, id ${id.slice(0, 40)})${judgementWords(judgement)}`;
+  return `${quoted(title, 300)} (${severity}, ${state}${silenced}, since ${minute(firstWindow.start)}${until}, id ${id.slice(0, 40)})${judgementWords(judgement)}`;
 }
 
 function judgementWords(judgement: Listed["judgement"]): string {
@@ -141,7 +142,11 @@ function outcomeOf({ kind }: Incident): Answer["outcome"] {
 
 /** The explanation whose citations were checked, else what the cause rests on. */
 function reasons({ explanation, causes }: Incident, evidence: readonly Citation[]): string[] {
-  if (explanation) return [explanation.text, ...explanation.remarks.map((one) => quoted(one, 500))];
+  if (explanation)
+    return [
+      plainText(explanation.text, 4_000),
+      ...explanation.remarks.map((one) => quoted(one, 500)),
+    ];
   const ids = new Set(causes[0]?.evidence ?? []);
   const own = evidence.filter(({ id }) => ids.size === 0 || ids.has(id)).slice(0, 4);
   return own.map(({ summary, id }) => `${capital(summary.replace(/\.$/, ""))} [${id}].`);

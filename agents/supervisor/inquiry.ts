@@ -118,7 +118,9 @@ export class Inquiry {
       return found(await this.#incident(understood, understood.incident));
     if (understood.services.length > 0) return found(await this.#list(understood));
     const open = await this.#listed({ ...incidentsRequest(understood), states: ["open"] });
-    const [first, second] = open.incidents;
+    // A window that nobody could judge does not happen again.
+    const faults = open.incidents.filter(({ kind }) => kind === "fault");
+    const [first, second] = faults;
     if (first && !second) return found(await this.#incident(understood, first.id));
     if (!first) {
       const known = await this.knownServices();
@@ -127,7 +129,7 @@ export class Inquiry {
         missing: serviceQuestion("No incident is open. Which service do you mean?", known),
       };
     }
-    const shown = open.incidents.slice(0, 10);
+    const shown = faults.slice(0, 10);
     const listed = shown.map(({ title }, at) => `${at + 1}. ${quoted(title, 100)}`).join("; ");
     const question = `Which of the open incidents do you mean? ${listed}`;
     return {

@@ -81,7 +81,7 @@ const CLOCKS = [
     "gu",
   ),
   new RegExp(
-    String.raw`${NOT_BEFORE}(?<h>\d{1,2})\s?(?<half>[ap])\.?m\.?(?![\p{L}\d])${ZONE}`,
+    String.raw`${NOT_BEFORE}(?<h>\d{1,2})(?:[.](?<m>[0-5]\d))?\s?(?<half>[ap])\.?m\.?(?![\p{L}\d])${ZONE}`,
     "gu",
   ),
   // `14h` is a time of day; `2h` is two hours, but behind a word that asks for a time of day.
@@ -120,7 +120,7 @@ const LAST =
 const SPANS: readonly (readonly [number, RegExp])[] = UNITS.map(([ms, names]) => [
   ms,
   new RegExp(
-    String.raw`(?<![\p{L}\d.:/_-])(?:(?<n>\d{1,5}(?:[.,]\d{1,2})?)\s?(?:(?:${LAST})\s)?|(?<half>(?:${HALF})[\s-]?)|(?:(?:${ONE}|${LAST})\s))(?:${names})(?![\p{L}\d])`,
+    String.raw`(?<![\p{L}\d.:/_-])(?:(?<n>\d{1,5}(?:[.,]\d{1,2})?)\s?(?:(?:${LAST})\s)?|(?:(?:${ONE})\s)?(?<half>(?:${HALF})[\s-]?)|(?:(?:${ONE}|${LAST})\s))(?:${names})(?![\p{L}\d])`,
     "gu",
   ),
 ]);

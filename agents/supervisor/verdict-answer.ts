@@ -13,6 +13,8 @@ import { capital, citedIn, joined, listed, quoted } from "./words-of.ts";
 const SUMMARY_CHARS_MAX = 300;
 const SHOWN_MAX = 5;
 const NEXT_MAX = 5;
+/** How many of those that suffer the statistics' words name. */
+const AFFECTED_TOLD = 3;
 /** The evidence agents by what people call what they read. */
 const SOURCE_WORDS: Readonly<Record<string, string>> = { splunk: "logs", metrics: "metrics" };
 
@@ -80,7 +82,7 @@ function lead(
   services: readonly string[],
   { isDefaultWindow, isNarrow }: { isDefaultWindow: boolean; isNarrow: boolean },
 ): string {
-  const where = isNarrow && services.length > 0 ? `, at ${listed(services)} alone` : "";
+  const where = isNarrow && services.length > 0 ? `, for ${listed(services)}` : "";
   const why = isDefaultWindow ? ", the last complete window, since no time was named" : "";
   return `I looked at ${windowWords(window)}${why}${where}.`;
 }
@@ -101,8 +103,9 @@ function causeSentences(
   if (verdict.causes.length === 0) {
     if (verdict.outcome === "quiet" && !isPartial)
       return [`Nothing stands out in the ${listed(sourcesRead(verdict))}.`];
-    const unread = isPartial ? "I cannot say whether something is wrong" : "I cannot name a cause";
-    return [`${unread}: ${quoted(verdict.reason ?? "not enough could be read", 500)}.`];
+    // What could not be read was told, each with its reason.
+    if (isPartial) return ["So I cannot say whether something is wrong."];
+    return [`I cannot name a cause: ${quoted(verdict.reason ?? "not enough could be read", 500)}.`];
   }
   const { text } = explainVerdict({
     ...verdict,
@@ -136,12 +139,12 @@ function aboutService(
   const [first] = causes;
   if (!first || first.service === name) return [];
   const own = evidence.filter(({ service, id }) => service === name && !text.includes(`[${id}]`));
-  const isAffected = first.affected.includes(name);
-  const suffers =
-    isAffected && !text.includes(`${name} suffer`) ? [`${name} suffers from it.`] : [];
+  // The text names the first of those that suffer.
+  const place = first.affected.indexOf(name);
+  const suffers = place >= AFFECTED_TOLD ? [`${name} suffers from it.`] : [];
   const told = own.slice(0, 2).map(({ summary, id }) => `${summary.replace(/\.$/, "")} [${id}]`);
   if (told.length > 0) return [...suffers, `Of ${name}: ${told.join("; ")}.`];
-  if (isAffected || evidence.some(({ service }) => service === name)) return suffers;
+  if (place >= 0 || evidence.some(({ service }) => service === name)) return suffers;
   return [`No finding is about ${name} itself.`];
 }
 

@@ -47,7 +47,11 @@ export function answerLines(answer: Answer): string {
     oneLine(answer.answer, LINE_CHARS_MAX),
     ...citations.map((one) => {
       const head = `${colour("cyan", one.id.padEnd(ids))}  ${one.source.padEnd(sources)}`;
-      const words = `${oneLine(one.service, 80)}: ${oneLine(one.summary, SUMMARY_CHARS_MAX)}`;
+      const [service, summary] = [
+        oneLine(one.service, 80),
+        oneLine(one.summary, SUMMARY_CHARS_MAX),
+      ];
+      const words = summary.startsWith(service) ? summary : `${service}: ${summary}`;
       return `  ${head}  ${words}${linkWords(one.link)}`;
     }),
     ...next.map((step) => `  next: ${oneLine(step, 300)}`),

@@ -1,7 +1,9 @@
 /** `petrel ask` as a process, against a real nats-server with a supervisor and an SRE agent on it. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
+import { ListTasksRequest, TaskState } from "@a2a-js/sdk";
 import type { Mesh } from "../../a2a/mod.ts";
+import { systemClock } from "../../core/mod.ts";
 import { openMesh } from "../a2a/echo.ts";
 import {
   type SreStandIn,
@@ -52,9 +54,7 @@ test("an answer with its citations and links; what is done is told on standard e
   const lines = out.trimEnd().split("\n");
   expect(lines[0]).toContain("I looked at 2026-11-21 14:40–15:0");
   expect(lines[0]).toContain("[e1]");
-  expect(lines[1]).toBe(
-    `  e1  logs  payment-service: payment-service logged 150 errors, 2 before.  ${LINK}`,
-  );
+  expect(lines[1]).toBe(`  e1  logs  payment-service logged 150 errors, 2 before.  ${LINK}`);
   expect(lines[2]).toBe("  next: Look at the pool's size.");
   expect(err).toMatch(/… investigating 2026-11-21 14:40/);
   expect(err).toMatch(/… asking splunk/);
@@ -157,6 +157,27 @@ test("without NATS: one clear line", async () => {
   const { code, err } = await petrel(["ask", "why?", "--nats", "nats://127.0.0.1:1"]);
   expect(code).toBe(4);
   expect(err).toContain("no server answers");
+});
+
+test("interrupted: the question is taken back, and its task does not go on", async () => {
+  const { investigate } = sre;
+  const asked = Promise.withResolvers<void>();
+  sre.investigate = async (request, turn) => {
+    asked.resolve();
+    await systemClock.sleep(60_000, turn.signal);
+    return verdict(request);
+  };
+  const main = join(import.meta.dir, "../../cli/main.ts");
+  const words = [main, "ask", "what broke since 14:40?", "--nats", nats.url];
+  const child = Bun.spawn([process.execPath, ...words], { stdout: "pipe", stderr: "pipe" });
+  await asked.promise;
+  child.kill("SIGINT");
+  expect(await child.exited).toBe(130);
+  sre.investigate = investigate;
+  const cli = await openMesh(nats.url, "cli");
+  open.push(cli);
+  const { tasks } = await cli.transport("supervisor").listTasks(ListTasksRequest.fromJSON({}));
+  expect(tasks[0]?.status?.state).toBe(TaskState.TASK_STATE_CANCELED);
 });
 
 test("on a terminal the person is asked, and the same task goes on", async () => {

@@ -109,7 +109,7 @@ test("a source that failed is told, and nothing is called quiet beside it", asyn
   };
   const { text, data } = await ask(client, "why since 14:40");
   expect(text).toContain("The logs could not be read: UNAVAILABLE: no route.");
-  expect(text).toContain("I cannot say whether something is wrong");
+  expect(text).toContain("So I cannot say whether something is wrong.");
   expect(text).not.toMatch(/nothing stands out/i);
   expect(readAnswer(data).outcome).toBe("inconclusive");
 });
@@ -125,7 +125,7 @@ test("logs of a service: the investigation is for it alone, and only the logs ar
     });
   const asked = await ask(client, "show the logs of ledger-service in the last 30 minutes");
   expect(sre.asked[0]?.query).toEqual({ services: ["ledger-service"] });
-  expect(asked.text).toContain("at ledger-service alone");
+  expect(asked.text).toContain(", for ledger-service.");
   expect(asked.text).toContain("[e1]");
   expect(asked.text).not.toContain("not of logs");
 });
@@ -292,6 +292,27 @@ test("a deadline travels, and passing it is told", async () => {
   expect(leftMs).toBeLessThanOrEqual(3_000);
   expect(asked.state).toBe(TaskState.TASK_STATE_FAILED);
   expect(asked.text).toContain("no answer in time");
+});
+
+test("a replica dies while it waits: another answers, and the window is investigated once", async () => {
+  const doomed = await openMesh(supervisor.nc.getServer(), "supervisor");
+  await serveSupervisor(doomed);
+  const { promise: isAsked, resolve: asked } = Promise.withResolvers<void>();
+  const { promise: mayAnswer, resolve: answer } = Promise.withResolvers<void>();
+  sre.investigate = async (request) => {
+    asked();
+    await mayAnswer;
+    return verdict(request);
+  };
+  const answered = ask(client, "why since 14:40", { timeoutMs: 60_000 });
+  await isAsked;
+  await serveSupervisor(supervisor);
+  await doomed.nc.close();
+  answer();
+  const { state, text } = await answered;
+  expect(state).toBe(COMPLETED);
+  expect(text).toContain("payment-service is the most likely cause");
+  expect(sre.asked).toHaveLength(1);
 });
 
 test("a question that is too long is rejected, at any length that reaches it", async () => {
