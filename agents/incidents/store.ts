@@ -4,7 +4,7 @@
  */
 import type { KV } from "@nats-io/kv";
 import type { z } from "zod";
-import type { Notice } from "../../alarms/mod.ts";
+import { Notice } from "../../alarms/mod.ts";
 import { type Clock, type Logger, messageOf, PetrelError } from "../../core/mod.ts";
 import { isWrongSequence } from "../replies.ts";
 import { Book, changeId, EMPTY_BOOK } from "./book.ts";
@@ -87,6 +87,18 @@ export class IncidentStore {
       found.push(...some.filter((one) => one !== undefined));
     }
     return found;
+  }
+
+  /**
+   * A notice as it was first put together: this one if it is the first, else the one that was. Whoever sends
+   * it again says the same, whatever became of the incident since. Throws CONFLICT and what NATS says.
+   */
+  async keepNotice(notice: Notice): Promise<Notice> {
+    const key = `n.${notice.id}`;
+    const known = await this.#read(key, Notice);
+    if (known?.value) return known.value;
+    if (await this.#write(key, notice, known?.revision ?? 0)) return notice;
+    throw new PetrelError("CONFLICT", `notice ${notice.id} is being kept by another`, { key });
   }
 
   /** Keeps a notice that a sink never took, with the reason. */

@@ -39,6 +39,13 @@ export interface TellerOptions {
   readonly onTold: (notice: Notice, investigation: string) => void;
 }
 
+/** A change in its record, and what sinks are told of it, if they are. */
+interface Recorded {
+  readonly incident: Incident;
+  readonly entry: Change | undefined;
+  readonly notice: Notice | undefined;
+}
+
 /** How far the seeing to of some changes is. */
 export interface Seeing {
   /** Every change is explained and in its record. */
@@ -97,22 +104,30 @@ export class Teller {
     return seeing;
   }
 
-  async #see(record: Promise<Incident>, head: Head, change: Pending): Promise<void> {
+  async #see(record: Promise<Recorded>, head: Head, change: Pending): Promise<void> {
     const { store } = this.#options;
-    const incident = await record;
-    const entry = incident.timeline.find(({ seq }) => seq === change.seq);
+    const { incident, entry, notice } = await record;
     if (entry) {
       const event = this.#after(`${head.id} event`, () =>
         this.#lasting(() => this.#event(incident, entry)),
       );
-      const telling = change.isTold ? this.#tell(incident, entry) : undefined;
+      const telling = notice ? this.#tell(notice, incident, entry) : undefined;
       await Promise.all([event, telling]);
     }
     await this.#lasting(() => store.changeBook((book) => without(book, head.id, change.seq)));
   }
 
+  /** In the record, and its notice kept, before the next change makes another incident of it. */
+  async #record(head: Head, change: Pending): Promise<Recorded> {
+    const incident = await this.#written(head, change);
+    const entry = incident.timeline.find(({ seq }) => seq === change.seq);
+    const made = entry && change.isTold ? noticeOf(incident, entry) : undefined;
+    const notice = made && (await this.#options.store.keepNotice(made));
+    return { incident, entry, notice };
+  }
+
   /** Explained if it has to be, and in the record. */
-  async #record(head: Head, change: Pending): Promise<Incident> {
+  async #written(head: Head, change: Pending): Promise<Incident> {
     const { store, memory, verdict: verdictOf, explain } = this.#options;
     const known = await store.incident(head.id);
     if (known?.timeline.some(({ seq }) => seq === change.seq)) return known;
@@ -142,11 +157,9 @@ export class Teller {
     await store.changeIncident(incident.id, (now) => now && { ...now, taskId });
   }
 
-  async #tell(incident: Incident, entry: Change): Promise<void> {
+  async #tell(notice: Notice, incident: Incident, entry: Change): Promise<void> {
     const { sinks, audit, onTold } = this.#options;
     const pending = sinks.filter(({ name }) => entry.deliveries[name] === "pending");
-    const notice = noticeOf(incident, entry);
-    if (!notice) return;
     const audited = this.#lasting(() => audit(notice));
     // In line before anything else is awaited: a sink hears of an incident's changes in their order.
     const sent = pending.map((sink) =>

@@ -268,6 +268,32 @@ describe("sinks that fail", () => {
   });
 });
 
+test("a notice that is sent again by another says what it said, whatever became of the incident", async () => {
+  const kv = await bucket();
+  const windows = [fault(0), fault(4, { affected: ["order-service", "ledger-service"] })];
+  const verdicts = new Map(windows.map((verdict) => [verdict.id, verdict]));
+  const common = { kv, verdicts, events: new Map<string, number>(), words: new Map() };
+  const tried: Notice[] = [];
+  const away: AlarmSink = {
+    ...{ name: "sink", isIdempotent: true, minSeverity: "info", timeoutMs: 5_000 },
+    send: async (notice) => {
+      tried.push(notice);
+      throw new PetrelError("UNAVAILABLE", "away");
+    },
+  };
+  const first = partyOf({ ...common, sinks: [away] });
+  for (const verdict of windows) await (await first.desk.take(verdict)).recorded;
+  await until("an attempt", () => tried.length > 0);
+  await first.teller.stop();
+  const taken: Notice[] = [];
+  const there: AlarmSink = { ...away, send: async (notice) => void taken.push(notice) };
+  const next = partyOf({ ...common, sinks: [there] });
+  await allDone(next);
+  expect(taken.map(({ change }) => change)).toEqual(["opened", "updated"]);
+  expect(tried[0]?.affected).not.toEqual(taken[1]?.affected ?? []);
+  expect(taken[0]).toEqual(tried[0] as Notice);
+});
+
 test("two processes that work at once on windows of one fault tell it once", async () => {
   const windows = Array.from({ length: 8 }, (_, at) => fault(at));
   const kv = await bucket();
