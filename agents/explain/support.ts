@@ -183,16 +183,23 @@ function concerns({ services, culprits, sufferers }: Fact, name: string): boolea
 }
 
 /**
- * What the statistics say has to be in it: what was only logged supports nothing, for anybody may have
- * written it. And it may not have more words of its own than of theirs.
+ * What the statistics say has to be in every sentence: what was only logged supports nothing, for anybody
+ * may have written it. And a sentence may not have more words of its own than of theirs.
  */
-function wrongWords({ kind, rest, named, cited }: Claim): string | undefined {
-  if (kind === "step") return undefined;
-  const plain = withoutQuotes(comparable(rest));
-  const telling = tellingStems(plain);
+function wrongWords(claim: Claim): string | undefined {
+  if (claim.kind === "step") return undefined;
+  for (const sentence of sentencesOf(claim.rest)) {
+    const why = wrongSentence(sentence, claim);
+    if (why !== undefined) return why;
+  }
+  return undefined;
+}
+
+function wrongSentence(sentence: string, { kind, named, cited }: Claim): string | undefined {
+  const telling = tellingStems(sentence);
   const known = telling.filter((one) => cited.some((fact) => fact.ownStems.has(one)));
   const own = telling.filter((one) => cited.every((fact) => !fact.stems.has(one)));
-  const isAbout = [...passingTopics(plain)].some((one) =>
+  const isAbout = [...passingTopics(sentence)].some((one) =>
     cited.some((fact) => fact.ownTopics.has(one)),
   );
   const isAnchored = known.length > 0 || isAbout;
@@ -204,6 +211,12 @@ function wrongWords({ kind, rest, named, cited }: Claim): string | undefined {
 }
 
 const OWN_WORDS_FREE = 1;
+
+/** The sentences of a text in the comparable form, without what they quote. */
+export function sentencesOf(text: string): string[] {
+  const plain = withoutQuotes(comparable(text));
+  return plain.split(/(?<=[.!?])\s+/).filter((one) => /\p{L}/u.test(one));
+}
 
 /** A text in its comparable form, without what it quotes. */
 export function withoutQuotes(text: string): string {

@@ -9,7 +9,7 @@ import type { Fact, Ground } from "./facts.ts";
 import { faultOf } from "./manners.ts";
 import type { Statement, StatementKind, Struck } from "./record.ts";
 import { STATEMENT_KINDS } from "./record.ts";
-import { claimOf, unsupported, withoutQuotes } from "./support.ts";
+import { claimOf, sentencesOf, unsupported, withoutQuotes } from "./support.ts";
 import { comparable, nameKey, oneLine, restored, withoutMarks } from "./text.ts";
 
 export interface Verified {
@@ -84,12 +84,17 @@ export function faultOfStatement(
   return unsupported(claimOf(kind === "blast" ? "blast" : "told", told.text, cited, ground));
 }
 
+/** How the sentences of a step begin. */
+const STEP =
+  /^(?:then |also |first |next |now |and )?(?:look|check|compare|inspect|review|verify|measure|take|read|find|free|restart|roll|raise|increase|reduce|lower|limit|scale|examine|investigate|confirm|correlate|identify|analy[sz]e|monitor|watch|trace|determine|profile|consider|search|see|rule out|narrow|focus|make sure|ensure|if|where|when)\b/;
+
 /** Why a next step may not be told. It tells what to look at, in words of ours and not of a log line. */
 export function faultOfStep(told: Told, ground: Ground): string | undefined {
   const wrong = faultOfForm(told, STEP_CHARS_MAX, "step");
   if (wrong !== undefined) return wrong;
   const cited = citedBy(told.evidence, ground);
   if (!Array.isArray(cited)) return cited.why;
+  if (sentencesOf(told.text).some((one) => !STEP.test(one))) return "does not say what to look at";
   if (repeats(comparable(told.text), ground)) return "repeats a recorded line";
   return unsupported(claimOf("step", told.text, cited, ground));
 }
