@@ -2,6 +2,7 @@
  * Logs that are not in Splunk: files, and a JetStream stream. Both are read from their own start to the
  * window's end, and only the window's rows are handed on.
  */
+import { statSync } from "node:fs";
 import { DeliverPolicy } from "@nats-io/jetstream";
 import type { Mesh } from "../a2a/mod.ts";
 import type { LogSource } from "../agents/mod.ts";
@@ -43,7 +44,7 @@ export function streamLogs(mesh: Mesh, stream: string): LogSource {
 async function filesOf(patterns: readonly string[]): Promise<string[]> {
   const files: string[] = [];
   for (const pattern of patterns) {
-    const found = await Array.fromAsync(new Bun.Glob(pattern).scan({ onlyFiles: true, dot: true }));
+    const found = await matching(pattern);
     if (found.length === 0) {
       throw new PetrelError("CONFIG_INVALID", `logs.files: "${pattern}" matches no file`, {
         path: "logs.files",
@@ -52,6 +53,12 @@ async function filesOf(patterns: readonly string[]): Promise<string[]> {
     files.push(...found.sort());
   }
   return [...new Set(files)];
+}
+
+/** A path by itself is no pattern to Bun's glob where it is absolute. */
+async function matching(pattern: string): Promise<string[]> {
+  if (statSync(pattern, { throwIfNoEntry: false })?.isFile() === true) return [pattern];
+  return Array.fromAsync(new Bun.Glob(pattern).scan({ onlyFiles: true, dot: true }));
 }
 
 async function* messagesOf(

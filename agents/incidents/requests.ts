@@ -36,6 +36,9 @@ type Asked<Action extends IncidentsRequest["action"]> = Extract<
 >;
 
 const STATES_SHOWN: Asked<"list">["states"] = ["pending", "open", "resolved"];
+/** It hears what anybody writes to it; subjects cannot tell what it asks for. */
+const SUPERVISOR = "supervisor";
+const READS: readonly IncidentsRequest["action"][] = ["list", "show", "silences"];
 /** Records looked through for one list. */
 const LOOKED_AT_MAX = 5_000;
 /** Below what a message may have, as the task keeps the answer too. */
@@ -47,7 +50,11 @@ const LIST_BYTES_MAX = limits.ARTIFACT_BYTES_MAX;
  */
 export async function answerIncidents(turn: Turn, options: RequestsOptions): Promise<TurnResult> {
   try {
-    const answer = await answerOf(readIncidentsRequest(turn.data), turn, options);
+    const asked = readIncidentsRequest(turn.data);
+    if (turn.caller === SUPERVISOR && !READS.includes(asked.action)) {
+      return { kind: "rejected", text: "the supervisor answers questions and changes no incident" };
+    }
+    const answer = await answerOf(asked, turn, options);
     return { kind: "completed", text: wordsOf(answer), data: answer };
   } catch (error) {
     const isTheirs = error instanceof PetrelError && error.retry === "never";

@@ -69,6 +69,14 @@ test("files by glob, packed or not: the window's lines and no others", async () 
   expect(verdict?.rootCause?.mechanism).toContain("connection pool");
 });
 
+test("a file by its absolute path, which is no pattern", async () => {
+  const startMs = Date.parse("2026-03-14T14:00:00Z");
+  const file = join(dir, "absolute [one].log");
+  await Bun.write(file, `${linesFrom(startMs).join("\n")}\n`);
+  const verdict = await investigate(JSON.stringify({ files: [file] }), startMs);
+  expect(verdict).toMatchObject({ outcome: "incident" });
+});
+
 test("a pattern that matches nothing fails the source", async () => {
   const verdict = await investigate(`{ files: ["${dir}/none-*.log"] }`, 1_000_000_000_000);
   expect(verdict?.outcome).toBe("inconclusive");

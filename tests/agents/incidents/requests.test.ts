@@ -181,6 +181,17 @@ test("a silence is made, listed and taken away, under the name of whoever asked"
   expect(await ask({ action: "silences" })).toMatchObject({ silences: [] });
 });
 
+test("the supervisor, which hears what anybody writes to it, may read and change nothing", async () => {
+  const supervisor = await open("supervisor");
+  const until = "2099-01-01T00:00:00Z";
+  const matchers = [{ field: "service", isEqual: true, value: "*" }];
+  const asked = { schema: INCIDENTS_SCHEMA, action: "silence", matchers, until, comment: "c" };
+  const refused = await send(asked, supervisor);
+  expect(refused).toMatchObject({ status: { state: TaskState.TASK_STATE_REJECTED } });
+  const listed = await send({ schema: INCIDENTS_SCHEMA, action: "list" }, supervisor);
+  expect(listed).toMatchObject({ status: { state: TaskState.TASK_STATE_COMPLETED } });
+});
+
 test("nobody but the SRE agent writes into an incident's task", async () => {
   const change = { seq: 9, kind: "resolved", at: "2026-01-01T00:00:00.000Z", text: "all is well" };
   const forged = await send({
