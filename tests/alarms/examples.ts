@@ -22,14 +22,14 @@ const json = (value: unknown) => JSON.stringify(value, null, 2);
 /** By the sink's name: the language of the block, and its text. */
 export const EXAMPLES: Readonly<Record<string, readonly [language: string, text: string]>> = {
   terminal: ["text", terminalText(ONE, false).trimEnd()],
-  jsonl: ["json", jsonLine(SHORTER).trimEnd()],
+  jsonl: ["text", jsonLine(SHORTER).trimEnd()],
   webhook: ["http", webhookHead()],
-  slack: ["json", json(slackMessage(SHORTER))],
-  pagerduty: ["json", json(pagerdutyEvent(SHORTER, "YOUR-ROUTING-KEY"))],
-  alertmanager: ["json", json(alertsOf(SHORTER, { active: [], openForMs: 3 * 86_400_000 }))],
-  teams: ["json", json(teamsMessage(SHORTER))],
+  slack: ["text", json(slackMessage(SHORTER))],
+  pagerduty: ["text", json(pagerdutyEvent(SHORTER, "YOUR-ROUTING-KEY"))],
+  alertmanager: ["text", json(alertsOf(SHORTER, { active: [], openForMs: 3 * 86_400_000 }))],
+  teams: ["text", json(teamsMessage(SHORTER))],
   smtp: ["text", mail()],
-  grafana: ["json", json(annotationOf(SHORTER))],
+  grafana: ["text", json(annotationOf(SHORTER))],
 };
 
 function webhookHead(): string {

@@ -105,7 +105,10 @@ async function highWatermarks(client: KafkaClient, topic: string): Promise<numbe
     for (let partition = 0; partition < cluster.partitionCount(topic); partition++) {
       const leader = await cluster.leaderOf(topic, partition, signal);
       const partitions = [{ partition, timestamp: LATEST }];
-      const request = { isolationLevel: READ_UNCOMMITTED, topics: [{ topic, partitions }] } as const;
+      const request = {
+        isolationLevel: READ_UNCOMMITTED,
+        topics: [{ topic, partitions }],
+      } as const;
       const { responses } = await leader.listOffsets(request);
       ends.push(Number(responses[0]?.partitions[0]?.offset));
     }
