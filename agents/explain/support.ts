@@ -6,9 +6,10 @@ import type { Fact, Ground } from "./facts.ts";
 import { denialsIn, directionOf } from "./manners.ts";
 import { inventedName, servicesIn, unknownService } from "./names.ts";
 import { isMoment, isSaid, numbersOf } from "./numbers.ts";
-import { stemsOf, tellingStems } from "./stems.ts";
+import { stemsOf } from "./stems.ts";
 import { comparable, withoutMarks } from "./text.ts";
 import { passingTopics, type Topic, topicsOf } from "./topics.ts";
+import { wrongWords } from "./wording.ts";
 
 /** A sentence with what it cites, taken apart. */
 export interface Claim {
@@ -180,45 +181,4 @@ function wrongCitation({ kind, rest, named, cited }: Claim): string | undefined 
 
 function concerns({ services, culprits, sufferers }: Fact, name: string): boolean {
   return services.has(name) || culprits.has(name) || sufferers.has(name);
-}
-
-/**
- * What the statistics say has to be in every sentence: what was only logged supports nothing, for anybody
- * may have written it. And a sentence may not have more words of its own than of theirs.
- */
-function wrongWords(claim: Claim): string | undefined {
-  if (claim.kind === "step") return undefined;
-  for (const sentence of sentencesOf(claim.rest)) {
-    const why = wrongSentence(sentence, claim);
-    if (why !== undefined) return why;
-  }
-  return undefined;
-}
-
-function wrongSentence(sentence: string, { kind, named, cited }: Claim): string | undefined {
-  const telling = tellingStems(sentence);
-  const known = telling.filter((one) => cited.some((fact) => fact.ownStems.has(one)));
-  const own = telling.filter((one) => cited.every((fact) => !fact.stems.has(one)));
-  const isAbout = [...passingTopics(sentence)].some((one) =>
-    cited.some((fact) => fact.ownTopics.has(one)),
-  );
-  const isAnchored = known.length > 0 || isAbout;
-  const isSuffering = kind === "blast" && named.size > 0 && telling.length === 0;
-  if (!isAnchored && !isSuffering) return "says nothing that was measured";
-  return own.length > OWN_WORDS_FREE && own.length > known.length
-    ? "says more of its own than of the cited evidence"
-    : undefined;
-}
-
-const OWN_WORDS_FREE = 1;
-
-/** The sentences of a text in the comparable form, without what they quote. */
-export function sentencesOf(text: string): string[] {
-  const plain = withoutQuotes(comparable(text));
-  return plain.split(/(?<=[.!?])\s+/).filter((one) => /\p{L}/u.test(one));
-}
-
-/** A text in its comparable form, without what it quotes. */
-export function withoutQuotes(text: string): string {
-  return text.replace(/"[^"]*"/g, " ");
 }

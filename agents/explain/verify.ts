@@ -9,8 +9,9 @@ import type { Fact, Ground } from "./facts.ts";
 import { faultOf } from "./manners.ts";
 import type { Statement, StatementKind, Struck } from "./record.ts";
 import { STATEMENT_KINDS } from "./record.ts";
-import { claimOf, sentencesOf, unsupported, withoutQuotes } from "./support.ts";
+import { claimOf, unsupported } from "./support.ts";
 import { comparable, nameKey, oneLine, restored, withoutMarks } from "./text.ts";
+import { sentencesOf, withoutQuotes } from "./wording.ts";
 
 export interface Verified {
   /** The headline first, then in the order they are told. */
