@@ -22,6 +22,8 @@ import { Change, type Incident } from "./record.ts";
 export const CHANGE_SCHEMA = "petrel.incident-change/v1";
 const TIMEOUT_MS = 10_000;
 
+/** How far its notices got is the record's to know. */
+const EventChange = Change.omit({ deliveries: true });
 const ChangeEvent = z.strictObject({
   schema: z.literal(CHANGE_SCHEMA),
   incident: z.string().max(128),
@@ -31,7 +33,7 @@ const ChangeEvent = z.strictObject({
   mechanism: z.string().max(200),
   title: z.string().max(300),
   windows: z.number(),
-  change: Change.omit({ deliveries: true }),
+  change: EventChange,
 });
 type ChangeEvent = z.infer<typeof ChangeEvent>;
 
@@ -119,15 +121,22 @@ function seqsIn({ artifacts }: Task): number[] {
 
 function messageOf(
   incident: Incident,
-  { deliveries: _, ...change }: Change,
+  change: Change,
   attempt: number,
   taskId: string | undefined,
 ): SendMessageRequest {
   const { id, state, severity, service, mechanism, title, windows } = incident;
   const own = changeId(id, change.seq);
   const data: ChangeEvent = {
-    ...{ schema: CHANGE_SCHEMA, incident: id, state, severity, service, mechanism, title, windows },
-    change,
+    schema: CHANGE_SCHEMA,
+    incident: id,
+    state,
+    severity,
+    service,
+    mechanism,
+    title,
+    windows,
+    change: EventChange.strip().parse(change),
   };
   return SendMessageRequest.fromJSON({
     message: {

@@ -275,7 +275,10 @@ test("a notice that is sent again by another says what it said, whatever became 
   const common = { kv, verdicts, events: new Map<string, number>(), words: new Map() };
   const tried: Notice[] = [];
   const away: AlarmSink = {
-    ...{ name: "sink", isIdempotent: true, minSeverity: "info", timeoutMs: 5_000 },
+    name: "sink",
+    isIdempotent: true,
+    minSeverity: "info",
+    timeoutMs: 5_000,
     send: async (notice) => {
       tried.push(notice);
       throw new PetrelError("UNAVAILABLE", "away");
