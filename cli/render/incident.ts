@@ -26,10 +26,12 @@ export function incidentWords(incident: Incident, nowMs: number): string {
 
 /** What it is, how it stands, and since when. */
 function headline(incident: Incident, nowMs: number): string[] {
-  const { severity, state, confidence, windows, openedAt, resolvedAt, kind } = incident;
+  const { severity, state, confidence, windows, resolvedAt, kind } = incident;
   const { title, lastWindow } = incident;
-  const ago = agoMs(openedAt, nowMs);
-  const since = `since ${minuteWords(openedAt)}${ago === undefined ? "" : ` (${lengthWords(ago)})`}`;
+  // When it began to show, not when it was told.
+  const began = incident.firstWindow.start;
+  const ago = agoMs(began, nowMs);
+  const since = `since ${minuteWords(began)}${ago === undefined ? "" : ` (${lengthWords(ago)})`}`;
   const until = resolvedAt === undefined ? "" : `resolved ${minuteWords(resolvedAt)}`;
   const figures = [
     stateWords(state),

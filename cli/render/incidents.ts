@@ -68,7 +68,7 @@ function rowOf(one: IncidentSummary, chars: number, room: Room): string[] {
     colour(severityColour(one.severity), one.severity),
     oneLine(one.service, room.service) || "-",
     oneLine(one.mechanism, room.mechanism) || "-",
-    minuteWords(one.openedAt),
+    minuteWords(one.firstWindow.start),
     String(one.windows),
     marksOf(one).join(", "),
   ];

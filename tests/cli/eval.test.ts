@@ -29,7 +29,11 @@ afterAll(() =>
 const evaluate = (words: readonly string[]) => petrel(["eval", ...words]);
 
 test.each<[string, () => string[], RegExp]>([
-  ["no suite", () => ["--data", empty], /say which suite: nezha, petshop, nab, loghub, all/],
+  [
+    "no suite",
+    () => ["--data", empty],
+    /say which suite: nezha, petshop, nab, loghub, incidents, all/,
+  ],
   ["an unknown suite", () => ["mnist", "--data", empty], /cannot evaluate "mnist"/],
   ["no data", () => ["nezha"], /--data DIR is needed/],
   ["two suites", () => ["nab", "nezha", "--data", empty], /unexpected word "nezha"/],

@@ -62,7 +62,7 @@ test("a list: those that are not over, newest first, below each other", async ()
   const chars = NEXT_ID.indexOf("b2", 30) + 1;
   expect(first.slice(0, chars + 2)).toBe(`${NEXT_ID.slice(0, chars)}  `);
   expect(first).toMatch(
-    /resolved +warning +ledger-service .* 2026-11-30 03:30Z +3 +silenced, rejected$/,
+    /resolved +warning +ledger-service .* 2026-11-30 03:05Z +3 +silenced, rejected$/,
   );
   expect(second).toMatch(
     /open +critical +payment-service +database connection pool exhausted +2026-11-30 03:12Z +3$/,
@@ -103,7 +103,7 @@ test("show, by the beginning of an id: what matters first, then all there is", a
   expect([code, err]).toEqual([0, ""]);
   const places = [
     "▲ payment-service: database connection pool exhausted",
-    "open · critical · confidence 0.95 · since 2026-11-30 03:12Z",
+    "open · critical · confidence 0.95 · since 2026-11-30 03:05Z",
     "3 windows show it, the last 2026-11-30 03:15Z to 03:20Z",
     "Requests waited 30 s for a connection and failed [e1].",
     "gpt-4o-mini, 0.90 sure of it",
