@@ -1,4 +1,5 @@
 /** Every case by its name, in the order they are run. */
+import { benchAlarm } from "./alarm/case.ts";
 import { benchBridge, benchNatsKafka, benchRecords } from "./bridge/case.ts";
 import { benchVerify } from "./bridge/verify.ts";
 import type { Figure } from "./figure.ts";
@@ -78,6 +79,12 @@ export const CASES: readonly Case[] = [
     name: "llm-tokens",
     about: "tokens of the first question to a model: a thousand, a million, ten million lines",
     run: (context) => benchLlmTokens(context),
+  },
+  {
+    name: "alarm",
+    about:
+      "from a window of 100,000 lines and 2,000 series to the sink, without LLM, and the share of each step",
+    run: (context) => benchAlarm(context),
   },
   {
     name: "bridge",
