@@ -25,18 +25,16 @@ export async function nezhaFaults(recording: NezhaRecording): Promise<RecordedFa
   return faults;
 }
 
-/** The faults of a recording that names its windows; all of them, or those in `ids`. */
-export function recordedFaults({ windows }: Recording, ids?: readonly string[]): RecordedFault[] {
-  const wanted = windows.filter(({ id }) => ids?.includes(id) ?? true);
-  return wanted.flatMap((one): RecordedFault[] => {
-    const { id, kind, service, window, logBaselines, logCoverage } = one;
+/** The faults of a recording that names its windows. */
+export function recordedFaults({ windows }: Recording): RecordedFault[] {
+  return windows.flatMap((one): RecordedFault[] => {
+    const { id, kind, service, window, logBaselines, logCoverage, metricBaseline } = one;
     const calm = logBaselines.slice(-1);
     if (service === undefined || calm.length === 0) return [];
-    const before = one.metricBaseline ?? {
-      startMs: window.startMs - BEFORE_MS,
-      endMs: window.startMs,
-    };
-    const hasLogsBefore = logCoverage.startMs <= before.startMs;
+    const hasLogsBefore =
+      metricBaseline !== undefined && logCoverage.startMs <= metricBaseline.startMs;
+    const hourBefore = { startMs: window.startMs - BEFORE_MS, endMs: window.startMs };
+    const before = hasLogsBefore ? metricBaseline : hourBefore;
     return [{ name: id, kind, service, window, before, calm, hasLogsBefore }];
   });
 }

@@ -9,7 +9,7 @@
  * The agents are not told that something is wrong. What raises no alarm by itself is counted as such.
  */
 import { PetrelError, parseConfig } from "../../core/mod.ts";
-import { loadNezha, paymentScenario, type Recording } from "../../sim/mod.ts";
+import { loadNezha, loadTrainTicket, paymentScenario, type Recording } from "../../sim/mod.ts";
 import { nezhaFolder } from "../nezha/folder.ts";
 import { checkSignal, type EvalOptions, type Figures, type Suite } from "../report.ts";
 import { count, figuresOf, isRight, type Seen, type Told, wordsOf } from "./count.ts";
@@ -47,13 +47,15 @@ export function incidents(lab: IncidentLab): Suite {
   };
 }
 
-/** The seed scenario, and before it Nezha's faults where `dir` has them. */
+/** Nezha's faults where `dir` has them, otherwise those that come with Petrel; then the seed scenario. */
 async function partsIn(dir: string): Promise<{ parts: Part[]; left: string[] }> {
   const payment = paymentScenario();
   const seed = { recording: payment, faults: recordedFaults(payment) };
   const folder = nezhaFolder(dir);
   if (folder === undefined) {
-    return { parts: [seed], left: [`${dir}: no faults.json there: the seed scenario alone`] };
+    const own = await loadTrainTicket();
+    const parts = [{ recording: own, faults: recordedFaults(own) }, seed];
+    return { parts, left: [`${dir}: no faults.json there: the faults that come with Petrel`] };
   }
   const nezha = await loadNezha(folder);
   const faults = await nezhaFaults(nezha);
