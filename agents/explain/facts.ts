@@ -36,6 +36,8 @@ export interface Fact {
   /** What of it was logged, word for word, in the comparable form; anybody may have written it. */
   readonly logged: readonly string[];
   readonly quantities: readonly Quantity[];
+  /** Of these, the measurements: no line of a log has a part in them. */
+  readonly measured: readonly Quantity[];
   readonly moments: readonly string[];
   readonly stems: ReadonlySet<string>;
   /** Of what the statistics say of it, without what was logged. A statement needs some of these. */
@@ -109,6 +111,7 @@ function factOf({ id, finding, causes, book, ofWindow }: Found): Fact {
   // A service that is called ts-user-service tells nothing of users.
   const about = (words: string) => servicesIn(words, book).rest;
   const numbers = numbersOf(text);
+  const ofFinding = measured(finding);
   const ownTopics = [
     ...topicsOfFinding(finding),
     ...topicsOf(about(own)),
@@ -126,11 +129,12 @@ function factOf({ id, finding, causes, book, ofWindow }: Found): Fact {
     logged: [...logged, ...lines],
     quantities: [
       ...numbers.quantities,
-      ...measured(finding),
+      ...ofFinding,
       ...sharesIn(own),
       ...causes.map((one): Quantity => ({ value: 100 * one.confidence, unit: "percent", step: 1 })),
       ...ofWindow.quantities,
     ],
+    measured: ofFinding,
     moments: [...numbers.moments, ...ofWindow.moments],
     stems: new Set([...stemsOf(text), ...stemsOf(cause)]),
     ownStems: new Set([...stemsOf(own), ...stemsOf(cause)]),
@@ -184,6 +188,7 @@ function toolFact({ id, text }: ToolResult, book: ServiceBook, ofWindow: WindowN
     causeText: "",
     logged: [said],
     quantities: [...quantities, ...ofWindow.quantities],
+    measured: [],
     moments: [...moments, ...ofWindow.moments],
     stems: stemsOf(said),
     ownStems: new Set(),

@@ -71,7 +71,7 @@ const ENGLISH = new RegExp(
   "i",
 );
 const ACRONYMS = new Set(
-  "HTTP HTTPS JVM GC CPU SQL JDBC API TCP DNS TLS SSL URL ID OK ERROR ERRORS WARN INFO FATAL DB RAM IO UTC POST GET PUT DELETE PATCH REST JSON OOM".split(
+  "HTTP HTTPS JVM GC CPU SQL JDBC API TCP DNS TLS SSL URL ID OK ERROR ERRORS WARN INFO FATAL DB RAM IO UTC POST GET PUT DELETE PATCH REST JSON OOM JPA HikariCP PromQL SPL".split(
     " ",
   ),
 );
@@ -112,7 +112,7 @@ function looksLikeName(word: string, isStart: boolean): boolean {
   if (/[_.#@:/$]/.test(word)) return true;
   if (word.includes("-")) return !ENGLISH.test(word);
   if (/^[\p{Lu}]{2,}s?$/u.test(word)) return !ACRONYMS.has(word);
-  if (/\p{Ll}\p{Lu}/u.test(word)) return true;
+  if (/\p{Ll}\p{Lu}/u.test(word)) return !ACRONYMS.has(word);
   return isCapitalised(word) && word.length > 1 && !isStart;
 }
 

@@ -39,7 +39,10 @@ levels percent average mean median within around roughly nearly almost approxima
 behaviour behavior unusual usually baseline before after during rule threshold measured reported logged saw seen
 observed started begins primary main source origin step path code trace traces appear appears appeared occur occurs
 occurred give gives given take takes took blocked stuck queue queued pressure saturated saturation operation work works
-working process processes handle handled own itself their them time times second seconds minute minutes`,
+working process processes handle handled own itself their them time times second seconds minute minutes peak peaked sudden
+suddenly onset present absent spike spiked jump jumped grow grew grown drop dropped degrade degraded unable succeed
+successful concurrent compared versus difference likely possible possibly probably return returns show showed include
+including includes involve involved without several instead directly part parts single separate`,
 );
 
 /** The stems that say something of their own. */

@@ -2,6 +2,7 @@
  * Whether each sentence says something that was measured, in more than words of its own. What was only
  * logged counts for nothing here: anybody may have written it. Pure.
  */
+import { isSaid, numbersOf } from "./numbers.ts";
 import { tellingStems } from "./stems.ts";
 import type { Claim } from "./support.ts";
 import { comparable } from "./text.ts";
@@ -27,7 +28,9 @@ function wrongSentence(sentence: string, { kind, named, cited }: Claim): string 
   const isAbout = [...passingTopics(sentence)].some((one) =>
     cited.some((fact) => fact.ownTopics.has(one)),
   );
-  const isAnchored = known.length > 0 || isAbout;
+  // A measured number holds a sentence that has no word but the evidence's, and names whose it is.
+  const isCounted = own.length === 0 && named.size > 0 && countsMeasured(sentence, cited);
+  const isAnchored = known.length > 0 || isAbout || isCounted;
   const isSuffering = kind === "blast" && named.size > 0 && telling.length === 0;
   if (!isAnchored && !isSuffering) return "says nothing that was measured";
   return own.length > OWN_WORDS_FREE && own.length > known.length
@@ -36,6 +39,15 @@ function wrongSentence(sentence: string, { kind, named, cited }: Claim): string 
 }
 
 const OWN_WORDS_FREE = 1;
+/** Smaller numbers are met by accident. */
+const TELLING_MIN = 20;
+
+function countsMeasured(sentence: string, cited: Claim["cited"]): boolean {
+  const known = cited.flatMap((fact) => fact.measured);
+  return numbersOf(sentence).quantities.some(
+    (said) => said.value >= TELLING_MIN && isSaid(said, known),
+  );
+}
 
 /** The sentences of a text in the comparable form, without what they quote. */
 export function sentencesOf(text: string): string[] {
