@@ -94,10 +94,9 @@ export function plantedAnswer(
 }
 
 function claimsFor(kind: PlantedKind, random: Random, facts: PromptFacts): Planted[] {
-  const known =
-    isClaimKind(kind)
-      ? kind
-      : pick(random, ["invented_number", "wrong_service", "says_otherwise"] as const);
+  const known = isClaimKind(kind)
+    ? kind
+    : pick(random, ["invented_number", "wrong_service", "says_otherwise"] as const);
   const count = kind === "too_many" ? 40 : random.between(1, 3);
   return Array.from({ length: count }, () => CLAIMS[known](random, facts));
 }
