@@ -2,7 +2,7 @@
 
 BUN := .tools/bin/bun
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format binary bench eval tools clean kafka demo-kafka tck chaos-audit chaos-tasks
+.PHONY: help demo test lint format binary bench eval tools clean kafka demo-kafka tck chaos-audit chaos-tasks chaos-alarms
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ chaos-audit: ## the audit's promises under kill -9 (ARGS="--seed 1 --bridges 2")
 chaos-tasks: ## the promises of durable tasks under faults (ARGS="--seed 1 --runs 200")
 	@deploy/bootstrap.sh nats-server
 	@$(BUN) tests/chaos/tasks/main.ts $(ARGS)
+
+chaos-alarms: ## an alarm told whoever dies between verdict and delivery (ARGS="--seed 1 --runs 200")
+	@deploy/bootstrap.sh nats-server
+	@$(BUN) tests/chaos/alarms/main.ts $(ARGS)
 
 tck: ## the A2A conformance kit against our gateway (TCK=DIR, a checkout of it); needs Python 3.11
 	@test -n "$(TCK)" || { echo "error USAGE: make tck needs TCK=DIR, a checkout of a2aproject/a2a-tck" >&2; exit 2; }

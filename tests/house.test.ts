@@ -168,7 +168,7 @@ function isScript(text: string): boolean {
 }
 
 const ENTRIES =
-  /^(cli\/main|bench\/[\w-]+|eval\/main|deploy\/(tools|run-tests)|tests\/support\/preload|tests\/chaos\/tasks\/(main|replica))\.ts$/;
+  /^(cli\/main|bench\/[\w-]+|eval\/main|deploy\/(tools|run-tests)|tests\/support\/preload|tests\/chaos\/(tasks\/(main|replica)|alarms\/main))\.ts$/;
 
 /** Where a run begins: a command, a test, a script. A declaration file is the compiler's alone. */
 function isEntry({ path, text }: Source): boolean {
