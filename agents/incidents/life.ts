@@ -117,7 +117,10 @@ function withNews(head: Head, sign: Sign, investigation: string): Head {
     isOther &&
     (sign.confidence >= head.confidence + SURER_BY || !sign.services.includes(head.service));
   const isWorse = rankOf(sign.severity) < rankOf(head.severity);
-  const more = sign.services.filter((service) => !head.services.includes(service));
+  // Those there is no room for are not news in every window anew.
+  const more = sign.services
+    .filter((service) => !head.services.includes(service))
+    .slice(0, HEAD_SERVICES_MAX - head.services.length);
   const news = [
     ...(isBetter ? [`the cause is now ${sign.service}: ${sign.mechanism}`] : []),
     ...(isWorse ? [`now ${sign.severity}`] : []),
@@ -129,7 +132,7 @@ function withNews(head: Head, sign: Sign, investigation: string): Head {
     ...(isOther ? {} : { confidence: Math.max(head.confidence, sign.confidence) }),
     ...(isBetter || news.length > 0 ? { investigation } : {}),
     severity: isWorse ? sign.severity : head.severity,
-    services: [...head.services, ...more].slice(0, HEAD_SERVICES_MAX),
+    services: [...head.services, ...more],
     news: [...head.news, ...news].slice(-NEWS_MAX),
   };
 }

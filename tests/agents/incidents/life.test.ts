@@ -104,6 +104,14 @@ describe("what belongs together", () => {
     expect(life.book.heads[0]).toMatchObject({ severity: "critical" });
   });
 
+  test("more services suffer than it remembers: those are not news again and again", () => {
+    const life = new Life({ updateEveryMs: 0 });
+    const affected = Array.from({ length: 30 }, (_, index) => `service-${index}`);
+    expect(life.see(fault(0, { affected }))).toEqual(["told opened"]);
+    const after = Array.from({ length: 20 }, (_, at) => life.see(fault(at + 1, { affected })));
+    expect(after.flat()).toEqual([]);
+  });
+
   test("hundreds of faults at once: those beyond the bound are one incident about it", () => {
     const life = new Life();
     for (let at = 0; at < 310; at++) {
