@@ -5,6 +5,8 @@ import type { LifeRules } from "./rules.ts";
 import type { Sighting, Sign } from "./sighting.ts";
 import { windowMsOf } from "./times.ts";
 
+/** As far apart an incident that is open is the same when its cause shows again: nobody saw its end. */
+const UNSEEN_MS = 86_400_000;
 /** Less than this many windows apart, an incident that is not known to be over is the same. */
 const GAP_WINDOWS = 2;
 
@@ -38,11 +40,13 @@ function isRelated(head: Head, sign: Sign): boolean {
   return sign.services.includes(head.service) || head.services.includes(sign.service);
 }
 
-/** No further than `withinMs` after the incident was last there, or before it first was. */
+/** No further than `withinMs` after the incident was over, or before it first was there. */
 function isNear(head: Head, { window }: Sighting, withinMs: number): boolean {
   const { startMs, endMs } = windowMsOf(window);
-  const lastMs = Date.parse(head.resolvedAt ?? head.lastWindow.end);
-  return startMs - lastMs <= withinMs && Date.parse(head.firstWindow.start) - endMs <= withinMs;
+  const { resolvedAt, lastWindow, firstWindow } = head;
+  const sinceMs = startMs - Date.parse(resolvedAt ?? lastWindow.end);
+  const isOver = sinceMs > (resolvedAt === undefined ? Math.max(withinMs, UNSEEN_MS) : withinMs);
+  return !isOver && Date.parse(firstWindow.start) - endMs <= withinMs;
 }
 
 /**
