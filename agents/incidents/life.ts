@@ -195,12 +195,9 @@ function flipped(head: Head, sighting: Sighting, given: Circumstances, news: New
   const flips = [...recentFlips(head, sighting, given), sighting.window.end].slice(-FLIPS_MAX);
   const next = changed({ ...head, flips }, sighting, given, news);
   if (head.isFlapping || flips.length < given.rules.flapChanges) return next;
-  const text = `it came and went ${flips.length} times; told again when it is steady`;
-  const isTold = head.told !== "nothing";
   return changed({ ...next, isFlapping: true }, sighting, given, {
     kind: "flapping",
-    text,
-    isTold,
+    text: `it came and went ${flips.length} times; told again when it is steady`,
   });
 }
 
@@ -211,7 +208,9 @@ function recentFlips({ flips }: Head, { window }: Sighting, { rules }: Circumsta
 
 function settledFlaps(head: Head, sighting: Sighting, given: Circumstances): Head {
   if (!head.isFlapping || recentFlips(head, sighting, given).length > 0) return head;
-  return { ...head, isFlapping: false, flips: [] };
+  const isBack = head.state === "open" && head.told === "open";
+  const news = isBack ? [...head.news, "it is back, and steady"].slice(-NEWS_MAX) : head.news;
+  return { ...head, isFlapping: false, flips: [], news };
 }
 
 /**
@@ -227,10 +226,23 @@ function announced(head: Head, sighting: Sighting, given: Circumstances): Head {
   if (head.state === "pending") {
     return head.windows >= given.rules.afterWindows ? opened(held, sighting, given) : held;
   }
-  if (head.isFlapping) return held;
+  if (head.isFlapping) return flappingTold(held, sighting, given);
   if (head.state === "open") return openTold(held, sighting, given);
   if (head.told !== "open" || head.state === "closed") return held;
   return told(held, "resolved", sighting, given, { kind: "resolved", text: "quiet, and steady" });
+}
+
+/**
+ * What flaps is told as flapping, and stands as open with the sinks until it is steady: theirs raise it by
+ * that notice. What they do not know at all, or worse than they know it, does not wait for that.
+ */
+function flappingTold(head: Head, sighting: Sighting, given: Circumstances): Head {
+  const flapping = head.pending.findLast(
+    ({ kind, investigation }) => kind === "flapping" && investigation === sighting.investigation,
+  );
+  if (flapping && head.told !== "nothing") return told(head, "open", sighting, given, flapping);
+  if (head.state !== "open" || (head.told === "open" && !isUrgent(head))) return head;
+  return openTold(head, sighting, given);
 }
 
 function silencedNow(
@@ -266,10 +278,13 @@ function openTold(head: Head, sighting: Sighting, given: Circumstances): Head {
   }
   if (head.news.length === 0) return head;
   const sinceMs = Date.parse(sighting.window.end) - Date.parse(head.toldUntil ?? "");
-  const isUrgent = head.news.some((text) => text.startsWith("now "));
-  if (!isUrgent && sinceMs < given.rules.updateEveryMs) return head;
+  if (!isUrgent(head) && sinceMs < given.rules.updateEveryMs) return head;
   const text = head.news.join("; ");
   return told(head, "open", sighting, given, { kind: "updated", text });
+}
+
+function isUrgent({ news }: Head): boolean {
+  return news.some((text) => text.startsWith("now "));
 }
 
 /** A change that sinks are told of. One of the same kind that this window brought already is that one. */
