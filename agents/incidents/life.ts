@@ -105,7 +105,8 @@ function again(head: Head, sign: Sign, sighting: Sighting, given: Circumstances)
   };
   if (isOlder) return next;
   const informed = withNews(next, sign, investigation);
-  if (head.state === "pending") return { ...informed, investigation };
+  const isShown = informed.fingerprint === sign.fingerprint;
+  if (head.state === "pending") return isShown ? { ...informed, investigation } : informed;
   if (head.state === "open") return informed;
   return reopened({ ...informed, investigation }, sighting, given);
 }
@@ -130,7 +131,8 @@ function withNews(head: Head, sign: Sign, investigation: string): Head {
     ...head,
     ...(isBetter ? { fingerprint: sign.fingerprint, location: undefined, ...causeOf(sign) } : {}),
     ...(isOther ? {} : { confidence: Math.max(head.confidence, sign.confidence) }),
-    ...(isBetter || news.length > 0 ? { investigation } : {}),
+    // A verdict that names another cause, and not a surer one, cannot be shown for this one.
+    ...(isBetter || (!isOther && news.length > 0) ? { investigation } : {}),
     severity: isWorse ? sign.severity : head.severity,
     services: [...head.services, ...more],
     news: [...head.news, ...news].slice(-NEWS_MAX),

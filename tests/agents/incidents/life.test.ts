@@ -104,6 +104,21 @@ describe("what belongs together", () => {
     expect(life.book.heads[0]).toMatchObject({ severity: "critical" });
   });
 
+  test("what another, less sure cause adds is told with the verdict that names its own", () => {
+    const other = { service: "order-service", mechanism: "slow responses", confidence: 0.7 };
+    const affected = ["payment-service", "ledger-service"];
+    for (const rules of [{ updateEveryMs: 0 }, { afterWindows: 2 }]) {
+      const life = new Life(rules);
+      const first = fault(0, { confidence: 0.65 });
+      life.see(first);
+      const told = life.see(fault(1, { ...other, affected }));
+      expect(told).toHaveLength(1);
+      const [head] = life.book.heads;
+      expect(head).toMatchObject({ service: "payment-service", severity: "critical" });
+      expect(head?.investigation).toBe(first.id);
+    }
+  });
+
   test("more services suffer than it remembers: those are not news again and again", () => {
     const life = new Life({ updateEveryMs: 0 });
     const affected = Array.from({ length: 30 }, (_, index) => `service-${index}`);
