@@ -11,9 +11,12 @@ import { CHANGE_KINDS, INCIDENT_STATES, Silence, Token } from "./record.ts";
 
 /** Incidents that are not over. One more is told as one incident about there being too many. */
 export const HEADS_MAX = 300;
+/** What they may weigh for another to begin: the book is one message, and theirs is most of it. */
+export const HEADS_BYTES_MAX = 600 * 1024;
 /** Investigations remembered, so that none counts twice. */
 export const TAKEN_MAX = 500;
 export const SILENCES_MAX = 200;
+export const SILENCES_BYTES_MAX = 128 * 1024;
 export const HEAD_SERVICES_MAX = 20;
 /** Changes of one incident that are still to be told. */
 export const PENDING_MAX = 20;

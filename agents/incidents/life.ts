@@ -4,7 +4,7 @@
  * decided for all. Time is the windows' own, so that windows that are caught up decide as they would have.
  */
 import { SEVERITIES, type Severity } from "../../alarms/mod.ts";
-import { type Book, HEAD_SERVICES_MAX, HEADS_MAX, type Head, TAKEN_MAX } from "./book.ts";
+import { type Book, HEAD_SERVICES_MAX, HEADS_BYTES_MAX, HEADS_MAX, type Head, TAKEN_MAX } from "./book.ts";
 import { changed, type News } from "./change.ts";
 import { headOf } from "./match.ts";
 import type { Circumstances } from "./rules.ts";
@@ -24,8 +24,10 @@ export function advance(book: Book, sighting: Sighting, given: Circumstances): B
   let heads = book.heads;
   for (const found of sighting.signs) {
     const known = headOf(heads, found, sighting, given.rules);
-    const sign = known || heads.length < HEADS_MAX ? found : tooMany();
+    const sign = known || hasRoom(heads) ? found : tooMany();
     const head = known ?? headOf(heads, sign, sighting, given.rules);
+    // Not even for the one about it, as the one there is is of another time: people know.
+    if (!head && heads.length > HEADS_MAX) continue;
     const next = head ? again(head, sign, sighting, given) : begun(sign, sighting, given);
     seen.set(next.id, next);
     heads = head ? heads.map((one) => (one.id === next.id ? next : one)) : [...heads, next];
@@ -48,9 +50,15 @@ export function isDone({ state, pending }: Head): boolean {
   return state === "closed" && pending.length === 0;
 }
 
+/** One value of KV has to hold them all. */
+function hasRoom(heads: readonly Head[]): boolean {
+  if (heads.length >= HEADS_MAX) return false;
+  return Buffer.byteLength(JSON.stringify(heads)) < HEADS_BYTES_MAX;
+}
+
 /** The one incident that stands for those there is no room for. */
 function tooMany(): Sign {
-  const mechanism = `more than ${HEADS_MAX} incidents are open`;
+  const mechanism = "more incidents are open than there is room for";
   return {
     kind: OPERATIONS,
     fingerprint: fingerprintOf(PETREL, mechanism),

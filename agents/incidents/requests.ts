@@ -4,7 +4,7 @@
  */
 import type { Turn, TurnResult } from "../../a2a/mod.ts";
 import { type Clock, limits, newId, PetrelError } from "../../core/mod.ts";
-import { type Book, type Head, SILENCES_MAX } from "./book.ts";
+import { type Book, type Head, SILENCES_BYTES_MAX, SILENCES_MAX } from "./book.ts";
 import { changed } from "./change.ts";
 import { current } from "./compose.ts";
 import type { IncidentDesk } from "./desk.ts";
@@ -81,7 +81,7 @@ function answerOf(
     case "unsilence":
       return unsilence(asked.silence, options);
     case "silences":
-      return silences(options);
+      return listSilences(options);
     default:
       asked satisfies never;
       throw new PetrelError("INTERNAL", "an action of incidents that nobody handles");
@@ -239,7 +239,12 @@ async function silence(
     if (book.silences.length >= SILENCES_MAX) {
       throw new PetrelError("TOO_LARGE", `there are ${SILENCES_MAX} silences already`);
     }
-    return { ...book, silences: [...book.silences, made] };
+    const silences = [...book.silences, made];
+    // They are in the book, which is one message, beside the incidents.
+    if (Buffer.byteLength(JSON.stringify(silences)) > SILENCES_BYTES_MAX) {
+      throw new PetrelError("TOO_LARGE", "the silences there are leave no room for this one");
+    }
+    return { ...book, silences };
   });
   return { kind: "silence", silence: made };
 }
@@ -250,10 +255,10 @@ async function unsilence(id: string, options: RequestsOptions): Promise<Incident
     if (silences.length < book.silences.length) return { ...book, silences };
     throw new PetrelError("USAGE", `there is no silence "${id}"`, { silence: id });
   });
-  return silences(options);
+  return listSilences(options);
 }
 
-async function silences({ store, maintenance }: RequestsOptions): Promise<IncidentsAnswer> {
+async function listSilences({ store, maintenance }: RequestsOptions): Promise<IncidentsAnswer> {
   const book: Book = await store.book();
   return {
     kind: "silences",

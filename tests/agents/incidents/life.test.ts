@@ -136,6 +136,21 @@ describe("what belongs together", () => {
     expect(life.book.heads.at(-1)).toMatchObject({ kind: "operations", windows: 10 });
     expect(() => Book.parse(life.book)).not.toThrow();
     expect(JSON.stringify(life.book).length).toBeLessThan(900_000);
+    // A look at another time finds no room even for the one that says so.
+    life.see(fault(-3_000, { service: "another", affected: [] }));
+    expect(() => Book.parse(life.book)).not.toThrow();
+    expect(life.book.taken).toHaveLength(311);
+  });
+
+  test("with the longest names: the book stays one message of NATS, and people are told", () => {
+    const life = new Life();
+    const long = (name: string) => name.padEnd(200, "ü");
+    for (let at = 0; at < 150; at++) {
+      const affected = Array.from({ length: 19 }, (_, index) => long(`suffers-${at}-${index}`));
+      life.see(fault(0, { service: long(`service-${at}`), mechanism: long("m"), affected }));
+    }
+    expect(Buffer.byteLength(JSON.stringify(life.book))).toBeLessThan(700 * 1024);
+    expect(life.book.heads.at(-1)).toMatchObject({ kind: "operations" });
   });
 });
 

@@ -54,7 +54,10 @@ beforeAll(async () => {
     superviseEveryMs: 100,
     sinks: [
       {
-        ...{ name: "book", isIdempotent: true, minSeverity: "info", timeoutMs: 1_000 },
+        name: "book",
+        isIdempotent: true,
+        minSeverity: "info",
+        timeoutMs: 1_000,
         send: async (notice) => void told.push(notice),
       },
     ],
@@ -181,11 +184,28 @@ test("a silence is made, listed and taken away, under the name of whoever asked"
   expect(await ask({ action: "silences" })).toMatchObject({ silences: [] });
 });
 
+test("silences that would fill the book are refused, and leave it as it was", async () => {
+  const matcher = { field: "service" as const, isEqual: true, value: "x".repeat(200) };
+  const matchers = Array.from({ length: 20 }, () => matcher);
+  const until = "2099-01-01T00:00:00Z";
+  const silence = () => ask({ action: "silence", matchers, until, comment: "c".repeat(500) });
+  let made = 0;
+  await expect(
+    (async () => {
+      for (; made < 100; made++) await silence();
+    })(),
+  ).rejects.toThrow("no room");
+  const listed = await ask({ action: "silences" });
+  if (listed.kind !== "silences") throw new Error("no silences");
+  expect(listed.silences).toHaveLength(made);
+  for (const { id } of listed.silences) await ask({ action: "unsilence", silence: id });
+});
+
 test("the supervisor, which hears what anybody writes to it, may read and change nothing", async () => {
   const supervisor = await open("supervisor");
-  const until = "2099-01-01T00:00:00Z";
+  const end = "2099-01-01T00:00:00Z";
   const matchers = [{ field: "service", isEqual: true, value: "*" }];
-  const asked = { schema: INCIDENTS_SCHEMA, action: "silence", matchers, until, comment: "c" };
+  const asked = { schema: INCIDENTS_SCHEMA, action: "silence", matchers, until: end, comment: "c" };
   const refused = await send(asked, supervisor);
   expect(refused).toMatchObject({ status: { state: TaskState.TASK_STATE_REJECTED } });
   const listed = await send({ schema: INCIDENTS_SCHEMA, action: "list" }, supervisor);
@@ -195,8 +215,15 @@ test("the supervisor, which hears what anybody writes to it, may read and change
 test("nobody but the SRE agent writes into an incident's task", async () => {
   const change = { seq: 9, kind: "resolved", at: "2026-01-01T00:00:00.000Z", text: "all is well" };
   const forged = await send({
-    ...{ schema: "petrel.incident-change/v1", incident: "x", state: "closed", severity: "info" },
-    ...{ service: "s", mechanism: "m", title: "t", windows: 1, change },
+    schema: "petrel.incident-change/v1",
+    incident: "x",
+    state: "closed",
+    severity: "info",
+    service: "s",
+    mechanism: "m",
+    title: "t",
+    windows: 1,
+    change,
   });
   expect(forged).toMatchObject({ status: { state: TaskState.TASK_STATE_REJECTED } });
 });
