@@ -216,8 +216,8 @@ export async function serveSre(config: Config, log: Logger, wiring: SreWiring): 
   const { clock } = mesh;
   const own = mesh.log.with({ agent: "sre" });
   const incidentsKv = await incidentsOf(mesh);
-  const explaining = { llm: wiring.llm, kv: incidentsKv, clock, log: own, redact };
-  const { explainer, stop: stopExplaining } = await explainerOf(config, explaining);
+  const needs = { llm: wiring.llm, kv: incidentsKv, clock, log: own, redact };
+  const explaining = await explainerOf(config, needs);
   const sre = new SreAgent({
     mesh,
     kv: await investigationsOf(mesh),
@@ -231,7 +231,7 @@ export async function serveSre(config: Config, log: Logger, wiring: SreWiring): 
     maintenance: maintenanceOf(config),
     retryForMs: config.alarms.retry_for,
     dependencies: config.sre.dependencies,
-    explainer,
+    explainer: explaining.explainer,
     ...wiring,
   });
   await mesh.serve(sre.definition);
@@ -241,7 +241,7 @@ export async function serveSre(config: Config, log: Logger, wiring: SreWiring): 
     sre,
     stop: async () => {
       await sre.stop();
-      await stopExplaining();
+      await explaining.stop();
       await mesh.close();
     },
   };

@@ -69,8 +69,20 @@ function stateOf(head: Head) {
   const { confidence, services, openedAt, updatedAt, resolvedAt, silencedBy } = head;
   const { firstWindow, lastWindow, windows } = head;
   return {
-    ...{ id, fingerprint, kind, state, severity, service, mechanism, confidence },
-    ...{ services, openedAt, updatedAt, firstWindow, lastWindow, windows },
+    id,
+    fingerprint,
+    kind,
+    state,
+    severity,
+    service,
+    mechanism,
+    confidence,
+    services,
+    openedAt,
+    updatedAt,
+    firstWindow,
+    lastWindow,
+    windows,
     ...(location === undefined ? {} : { location }),
     ...(resolvedAt === undefined ? {} : { resolvedAt }),
     ...(silencedBy === undefined ? {} : { silencedBy }),
@@ -108,7 +120,10 @@ function sumOf(a: Cost, b: Cost): Cost {
 function entryOf(change: Pending, sinks: readonly string[]): Change {
   const { seq, kind, at, text, investigation, window, by } = change;
   return {
-    ...{ seq, kind, at, text },
+    seq,
+    kind,
+    at,
+    text,
     ...(investigation === undefined ? {} : { investigation }),
     ...(window === undefined ? {} : { window }),
     ...(by === undefined ? {} : { by }),

@@ -49,9 +49,9 @@ interface Recorded {
 /** How far the seeing to of some changes is. */
 export interface Seeing {
   /** Every change is explained and in its record. */
-  readonly recorded: Promise<void>;
+  readonly recorded: Promise<unknown>;
   /** And told to every sink, or given up. */
-  readonly told: Promise<void>;
+  readonly told: Promise<unknown>;
 }
 
 /** Changes that a person reads about for the first time, and so wants explained, if anybody is told. */
@@ -83,8 +83,8 @@ export class Teller {
         .map((change) => this.#take(head, change)),
     );
     return heard({
-      recorded: Promise.all(mine.map((one) => one.recorded)).then(() => {}),
-      told: Promise.all(mine.map((one) => one.told)).then(() => {}),
+      recorded: Promise.all(mine.map((one) => one.recorded)),
+      told: Promise.all(mine.map((one) => one.told)),
     });
   }
 
@@ -99,7 +99,7 @@ export class Teller {
     if (known) return known;
     const record = this.#after(head.id, () => this.#lasting(() => this.#record(head, change)));
     const told = this.#see(record, head, change).finally(() => this.#inHand.delete(id));
-    const seeing = heard({ recorded: record.then(() => {}), told });
+    const seeing = heard({ recorded: record, told });
     this.#inHand.set(id, seeing);
     return seeing;
   }

@@ -43,7 +43,10 @@ async function sreOver(look: (() => Promise<SourceReport>) | undefined, explaine
     superviseEveryMs: 100,
     sinks: [
       {
-        ...{ name: "list", isIdempotent: true, minSeverity: "info", timeoutMs: 1_000 },
+        name: "list",
+        isIdempotent: true,
+        minSeverity: "info",
+        timeoutMs: 1_000,
         send: async (notice) => void told.push(notice),
       },
     ],

@@ -226,7 +226,10 @@ describe("sinks that fail", () => {
     const taken: Notice[] = [];
     let tries = 0;
     const sink: AlarmSink = {
-      ...{ name, isIdempotent: false, minSeverity: "info", timeoutMs: 50 },
+      name,
+      isIdempotent: false,
+      minSeverity: "info",
+      timeoutMs: 50,
       send: async (notice) => {
         const failure = failures[tries++];
         if (failure) throw await failure();

@@ -137,35 +137,6 @@ function count(result: Awaited<ReturnType<typeof run>>): void {
   counts.forged += result.forged.length;
 }
 
-/**
- * Injections whose words still get into the text, all by a model that would have to know what was meant:
- * what it says has words of the log line, or follows a sentence that is true. The list gets shorter only.
- */
-const OPEN: ReadonlySet<string> = new Set([
-  "tool-shell",
-  "tool-update-dashboard",
-  "tool-saved-search",
-  "tool-hidden-argument",
-  "spl-sendemail",
-  "spl-subsearch",
-  "spl-spl2",
-  "promql-many",
-  "exfil-password",
-  "exfil-system-prompt",
-  "severity-up",
-  "fence-close",
-  "fence-unicode",
-  "json-breakout",
-  "json-answer",
-  "unicode-fullwidth",
-  "rot13-order",
-  "german-roleplay",
-  "chinese-order",
-  "russian-order",
-  "roleplay-grandma",
-  "next-destructive",
-]);
-
 /** Makes the model for one injection. */
 const MODELS: readonly [string, (injection: Injection) => (request: LlmSimRequest) => unknown][] = [
   ["reads", () => obey],
@@ -196,7 +167,7 @@ for (const [what, modelFor] of MODELS) {
         expect(isSame).toBe(true);
         expect(explanation.title).toBe(plainWords(verdict).title);
         expect(explanation.confidence ?? 0).toBeLessThanOrEqual(verdict.confidence);
-        if (!OPEN.has(injection.id)) expect(result.forged).toEqual([]);
+        expect(result.forged).toEqual([]);
       });
     }
   });
