@@ -24,20 +24,43 @@ export interface SmtpOptions {
 }
 
 const REASON_CHARS_MAX = 300;
+/** Notices that some have and others were put off with. */
+const HALF_SENT_MAX = 500;
 
 export function smtpSink(options: SmtpOptions): AlarmSink {
   const { minSeverity, timeoutMs } = options;
+  /** Who has a notice already, by its id. */
+  const halfSent = new Map<string, ReadonlySet<string>>();
   return {
     name: SYSTEM,
     minSeverity,
     isIdempotent: false,
     timeoutMs,
     send: (notice, signal) =>
-      within({ system: SYSTEM, timeoutMs }, signal, (bounded) => deliver(options, notice, bounded)),
+      within({ system: SYSTEM, timeoutMs }, signal, async (bounded) => {
+        const reached = new Set(halfSent.get(notice.id));
+        try {
+          await deliver(options, notice, { reached, signal: bounded });
+          halfSent.delete(notice.id);
+        } catch (error) {
+          if (reached.size > 0) halfSent.set(notice.id, reached);
+          if (halfSent.size > HALF_SENT_MAX) {
+            for (const oldest of halfSent.keys().take(1)) halfSent.delete(oldest);
+          }
+          throw error;
+        }
+      }),
   };
 }
 
-async function deliver(options: SmtpOptions, notice: Notice, signal: AbortSignal): Promise<void> {
+interface Attempt {
+  /** Recipients that have the notice; who gets it now is added. */
+  readonly reached: Set<string>;
+  readonly signal: AbortSignal;
+}
+
+async function deliver(options: SmtpOptions, notice: Notice, attempt: Attempt): Promise<void> {
+  const { signal } = attempt;
   const { host, port, security, ca } = options;
   const server: Server = {
     host,
@@ -59,7 +82,7 @@ async function deliver(options: SmtpOptions, notice: Notice, signal: AbortSignal
       extensions = await hello();
     }
     await logIn(session, options, extensions, expect);
-    await sendMail(session, options, notice, expect);
+    await sendMail(session, options, notice, { expect, reached: attempt.reached });
     session.close();
   } catch (error) {
     session.destroy();
@@ -96,34 +119,41 @@ async function logIn(
 }
 
 /**
- * One transaction. Who is put off stops it before anything is sent, so that nobody gets it twice; who is
- * refused does not keep it from the others, and is named once they have it.
+ * One transaction with those who have it not yet. Who is put off or refused does not keep it from the
+ * others: the ones are tried again, without those others, and the others named once they have it.
  */
 async function sendMail(
   session: Session,
   options: SmtpOptions,
   notice: Notice,
-  expect: Expect,
+  { expect, reached }: Pick<Attempt, "reached"> & { readonly expect: Expect },
 ): Promise<void> {
-  const { from, to } = options;
+  const { from } = options;
+  const to = options.to.filter((address) => !reached.has(address));
   await expect(session.command(`MAIL FROM:<${from}>`), "MAIL FROM");
-  const refused: string[] = [];
-  let last: Reply | undefined;
+  const taken: string[] = [];
+  const failed: { readonly address: string; readonly reply: Reply }[] = [];
   for (const address of to) {
     const reply = await session.command(`RCPT TO:<${address}>`);
-    if (reply.code < 500) await expect(Promise.resolve(reply), "RCPT TO");
-    else {
-      refused.push(address);
-      last = reply;
-    }
+    // The server hangs up with this one.
+    if (reply.code === 421) throw refusal(reply, "RCPT TO", options);
+    if (reply.code >= 400) failed.push({ address, reply });
+    else taken.push((await expect(Promise.resolve(reply), "RCPT TO")) && address);
   }
-  if (last && refused.length === to.length) throw refusal(last, "RCPT TO", options);
+  const worst = failed.find(({ reply }) => reply.code < 500) ?? failed.at(-1);
+  if (worst && taken.length === 0) throw refusal(worst.reply, "RCPT TO", options);
   await expect(session.command("DATA"), "DATA");
   await expect(session.command(`${stuffed(mailOf(notice, options))}.`), "the mail");
-  if (last === undefined) return;
-  const error = refusal(last, `RCPT TO ${refused.length} of ${to.length} recipients`, options);
+  for (const address of taken) reached.add(address);
+  if (!worst) return;
+  const error = refusal(
+    worst.reply,
+    `RCPT TO ${failed.length} of ${options.to.length} recipients`,
+    options,
+  );
   const text = `${error.message}; the others have it`;
-  throw new PetrelError(error.code, text, { ...error.fields, refused: refused.join(", ") });
+  const refused = failed.map(({ address }) => address).join(", ");
+  throw new PetrelError(error.code, text, { ...error.fields, refused });
 }
 
 /** A line of the mail that begins with a dot would end it (RFC 5321, section 4.5.2). */

@@ -148,6 +148,22 @@ describe("refused", () => {
     expect(error).toMatchObject({ code: "QUERY_REFUSED", fields: { refused: "gone@example.com" } });
     expect(server.mails).toHaveLength(1);
   });
+
+  test("one mailbox that is full keeps it from nobody else, and is tried again alone", async () => {
+    const replies: Record<string, string> = { "RCPT TO:<FULL@": "452 4.2.2 mailbox full" };
+    await using server = await startMailServer({ replies });
+    const sink = sinkAt(server, { to: ["full@example.com", "oncall@example.com"] });
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      const error = await failureOf(sink.send(notice(), never()));
+      expect(error).toMatchObject({ code: "UNAVAILABLE", retry: "later" });
+      expect(server.mails).toHaveLength(1);
+    }
+    delete replies["RCPT TO:<FULL@"];
+    await sink.send(notice(), never());
+    expect(server.mails).toHaveLength(2);
+    const asked = server.commands.filter((line) => line.includes("oncall@"));
+    expect(asked).toHaveLength(1);
+  });
 });
 
 describe("hostile servers", () => {
