@@ -6,6 +6,7 @@ import { CONFIG_OPTIONS, configFrom, readArgs } from "../args.ts";
 import { kafkaOf, openAudit } from "../kafka.ts";
 import { redactorOf } from "../redaction.ts";
 import { colour, count, oneLine } from "../render/text.ts";
+import { sinksOf } from "../sinks.ts";
 import {
   grafanaClient,
   llmOf,
@@ -13,6 +14,7 @@ import {
   splunkClient,
   splunkDefaults,
 } from "../systems.ts";
+import { toolsOf } from "../tools.ts";
 import { openMesh } from "../wire.ts";
 
 const OPTIONS = { ...CONFIG_OPTIONS, json: { type: "boolean" } } as const;
@@ -35,6 +37,8 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     check("grafana", config.grafana !== undefined, () => checkGrafana(config, signal)),
     check("audit", true, () => checkAudit(config)),
     check("kafka", config.kafka !== undefined, () => checkKafka(config, signal)),
+    check("alarms", sinksOf(config).length > 0, async () => sinkWords(config)),
+    check("tools", config.tools.servers.length > 0, () => checkTools(config, signal)),
     check("llm", llmOf(config) !== undefined, async () => `${llmOf(config)?.name} (not called)`),
   ]);
   if (values.json) process.stdout.write(`${JSON.stringify({ systems: findings })}\n`);
@@ -118,6 +122,34 @@ async function checkPrometheus(config: Config, signal: AbortSignal): Promise<str
 async function checkGrafana(config: Config, signal: AbortSignal): Promise<string> {
   const { hits } = await grafanaClient(config).search("", 50, signal);
   return `answered, ${hits.length} dashboards`;
+}
+
+/** Where alarms go, and from which severity on. Nothing is sent: a test alarm would wake somebody. */
+function sinkWords(config: Config): string {
+  const sinks = sinksOf(config).map(({ name, minSeverity }) => `${name} from ${minSeverity}`);
+  return `${sinks.join(", ")} (nothing sent)`;
+}
+
+/** Whether each MCP server that the configuration names answers, and has a tool that is allowed. */
+async function checkTools(config: Config, signal: AbortSignal): Promise<string> {
+  const { redact } = await redactorOf(config);
+  const { servers } = config.tools;
+  const toolbox = await toolsOf({ ...config, tools: { ...config.tools, own: false } }, redact);
+  try {
+    const tools = (await toolbox?.list(signal)) ?? [];
+    const counts = servers.map(({ name }) => ({
+      name,
+      offered: tools.filter((tool) => tool.name.startsWith(`${name}__`)).length,
+    }));
+    const without = counts.filter(({ offered }) => offered === 0).map(({ name }) => name);
+    if (without.length > 0) {
+      const message = `no allowed tool at ${without.join(", ")}: away, or nothing on its list`;
+      throw new PetrelError("UNAVAILABLE", message, { servers: without.join(",") });
+    }
+    return counts.map(({ name, offered }) => `${name} ${offered} tools`).join(", ");
+  } finally {
+    await toolbox?.[Symbol.asyncDispose]();
+  }
 }
 
 function words({ system, state, detail }: Finding): string {

@@ -93,6 +93,26 @@ test("help and version are answers, not errors", async () => {
   }
 });
 
+test("doctor names the sinks and sends nothing; a tool server that is away has failed", async () => {
+  const slack = "https://hooks.slack.example/services/T000/B000/hunter2";
+  const config = `
+nats: { servers: ["nats://127.0.0.1:1"] }
+alarms: { jsonl: "-", slack: { url: "${slack}" } }
+tools: { servers: [{ name: away, url: "http://127.0.0.1:1/mcp" }] }`;
+  const { code, out } = await petrel(["doctor", "--json"], { config });
+  const { systems } = JSON.parse(out);
+  const stateOf = (name: string) =>
+    systems.find(({ system }: { system: string }) => system === name);
+  expect(code).toBe(1);
+  expect(stateOf("alarms")).toEqual({
+    system: "alarms",
+    state: "ok",
+    detail: "jsonl from info, slack from warning (nothing sent)",
+  });
+  expect(stateOf("tools")).toMatchObject({ state: "failed" });
+  expect(out).not.toContain("hunter2");
+});
+
 test("a secret never shows in an error", async () => {
   const config = "splunk: { url: 'nope', token: hunter2-very-secret }";
   const { err } = await petrel(["agents"], { config });
