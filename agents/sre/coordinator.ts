@@ -14,6 +14,7 @@ import {
   PetrelError,
   parseTraceparent,
   type TraceContext,
+  unlessAborted,
   type Window,
   windowId,
   windowToJson,
@@ -232,7 +233,8 @@ export class Coordinator {
     if (one.record.query !== undefined) return;
     const taken = await this.#persist(() => incidents.take(verdict));
     this.#tellWhatGoesOn(verdict, taken);
-    await taken.recorded.catch(() => {});
+    // Who stops leaves it in the book: the next one sees to it, and nobody waits for a model or for NATS.
+    await unlessAborted(taken.recorded, this.#stop.signal).catch(() => {});
     const patience = mesh.clock.sleep(ANNOUNCE_MS_MAX, this.#stop.signal).catch(() => {});
     await Promise.race([taken.told.catch(() => {}), patience]);
     one.log.info("investigation.announced", {

@@ -137,6 +137,24 @@ test("a model that digs: its calls are in the alarm's appendix and in the audit,
   expect(holding('"type":"petrel.alarm/v2"')).toHaveLength(1);
 });
 
+test("an agent that stops does not wait for a model that does not answer", async () => {
+  const asked = Promise.withResolvers<void>();
+  const mute: Explains = {
+    explain: (_verdict, _context, signal) => {
+      asked.resolve();
+      return new Promise((_, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true }),
+      );
+    },
+  };
+  const { sre, told } = await sreOver(async () => report([finding()]), mute);
+  const investigating = sre.investigate(WINDOW, { baseline: [] });
+  await asked.promise;
+  await sre.stop();
+  await investigating.catch(() => {});
+  expect(told).toEqual([]);
+});
+
 test("every source away: an operations alarm within the deadline, and never a quiet window", async () => {
   const { sre, told } = await sreOver(undefined);
   const verdict = await sre.investigate(WINDOW, { baseline: [] });
