@@ -1,8 +1,9 @@
 /**
  * A change of an incident as an event of an A2A task, so that the task's log and the audit hold it: a
- * message that the SRE agent sends to itself, one a change, under the change's id. One task an incident:
- * it waits for the next change (input-required) and ends with the incident. Changes that their task did not
- * live to hold are in another task of the same context.
+ * message that the SRE agent sends to itself, one a change, under the change's id. A task waits for the next
+ * change (input-required) and ends with the incident, or when it is full: an answer is the whole task, and
+ * one of an incident that comes and goes for days would be more than a message. Changes that their task did
+ * not live to hold, and those after it was full, are in another task of the same context.
  */
 import {
   GetTaskRequest,
@@ -37,6 +38,8 @@ const ChangeEvent = z.strictObject({
 });
 type ChangeEvent = z.infer<typeof ChangeEvent>;
 
+/** Changes of one task; the next one begins another. */
+const TASK_CHANGES_MAX = 50;
 /** Processes that die one after the other while they write the same change. */
 const ATTEMPTS_MAX = 5;
 const ARTIFACT = /^change-(\d+)$/;
@@ -170,5 +173,6 @@ export async function keepChange(turn: Turn, own: string): Promise<TurnResult> {
   const { change, state } = read.data;
   await turn.artifact(`change-${change.seq}`, read.data);
   const text = `${change.kind}: ${change.text}`;
-  return { kind: state === "closed" ? "completed" : "input-required", text };
+  const isLast = state === "closed" || change.seq % TASK_CHANGES_MAX === 0;
+  return { kind: isLast ? "completed" : "input-required", text };
 }

@@ -115,6 +115,24 @@ describe("a change of an incident", () => {
     expect(await changesIn(incident)).toEqual(["change-1", "change-2"]);
   });
 
+  test("of many is in one of several tasks, each of which fits a message, and there once", async () => {
+    const incident = opened();
+    const [first] = incident.timeline;
+    if (!first) throw new Error("no change");
+    const timeline = Array.from({ length: 120 }, (_, at) => ({ ...first, seq: at + 1 }));
+    const many = { ...incident, timeline };
+    const tasks = new Set<string>();
+    let taskId: string | undefined;
+    for (const { seq } of timeline) {
+      taskId = await send(many, seq, taskId);
+      tasks.add(taskId);
+    }
+    // Somebody who does not know yet that there is another task.
+    expect(await send(many, 101, [...tasks][1])).toBe(taskId ?? "");
+    expect(tasks.size).toBe(3);
+    expect(await changesIn(many)).toHaveLength(120);
+  });
+
   test("is not sent for ever to those who die of it", async () => {
     const incident = opened();
     accidents.push(...Array.from({ length: 5 }, () => cutBefore));
