@@ -139,14 +139,24 @@ export class Teller {
       verdict && change.isTold && EXPLAINED.includes(change.kind)
         ? await explain(verdict, seenBefore, this.#stop.signal)
         : undefined;
-    const sinks = this.#sinksFor(head, change).map(({ name }) => name);
-    const told = { verdict, explanation, seenBefore, sinks };
-    const written = await store.changeIncident(head.id, (now) => recorded(now, head, change, told));
-    return written ?? recorded(known, head, change, told);
+    const told = { verdict, explanation, seenBefore };
+    const next = (now: Incident | undefined) =>
+      recorded(now, head, change, { ...told, sinks: this.#sinksFor(head, change, now) });
+    return (await store.changeIncident(head.id, next)) ?? next(known);
   }
 
-  #sinksFor({ severity }: Head, { isTold }: Pending): readonly AlarmSink[] {
-    return isTold ? this.#options.sinks.filter((sink) => isFor(sink, severity)) : [];
+  /** An end is told to those that were told of the beginning, whatever they are told from now on. */
+  #sinksFor({ severity }: Head, { isTold, kind }: Pending, known: Incident | undefined): string[] {
+    if (!isTold) return [];
+    const { timeline = [] } = known ?? {};
+    const heard = new Set(timeline.flatMap(({ deliveries }) => Object.keys(deliveries)));
+    // The beginning of a long one is no longer in its record.
+    const isWhole = timeline[0]?.seq === 1;
+    return this.#options.sinks
+      .filter((sink) =>
+        kind === "resolved" && isWhole ? heard.has(sink.name) : isFor(sink, severity),
+      )
+      .map(({ name }) => name);
   }
 
   async #event(incident: Incident, entry: Change): Promise<void> {

@@ -300,6 +300,38 @@ test("a notice that is sent again by another says what it said, whatever became 
   expect(taken[0]).toEqual(tried[0] as Notice);
 });
 
+test("an end is told to the sinks that were told of the beginning, and to no other", async () => {
+  const kv = await bucket();
+  const low = fault(0, { confidence: 0.5 });
+  const windows = [low, fault(1, { confidence: 0.95 }), quiet(2)];
+  const verdicts = new Map(windows.map((verdict) => [verdict.id, verdict]));
+  const taken: string[] = [];
+  const sinkOf = (name: string, minSeverity: AlarmSink["minSeverity"]): AlarmSink => ({
+    ...{ name, minSeverity, isIdempotent: true, timeoutMs: 5_000 },
+    send: async ({ change, severity }) => void taken.push(`${name} ${severity} ${change}`),
+  });
+  const common = { kv, verdicts, events: new Map<string, number>(), words: new Map() };
+  const silenced = partyOf({
+    ...common,
+    sinks: [sinkOf("chat", "warning"), sinkOf("pager", "critical")],
+  });
+  await (await silenced.desk.take(low)).told;
+  const from = low.window.end;
+  const until = new Date(Date.parse(from) + 60 * MINUTE_MS).toISOString();
+  const matchers = [{ field: "service" as const, isEqual: true, value: "*" }];
+  const silence = { id: "s1", matchers, from, until, by: "alice", comment: "" };
+  await silenced.store.changeBook((book) => ({ ...book, silences: [silence] }));
+  // It gets worse while nobody is told, and is over after whoever runs Petrel asked for less in chat.
+  await (await silenced.desk.take(windows[1] as Verdict)).told;
+  await silenced.teller.stop();
+  const next = partyOf({
+    ...common,
+    sinks: [sinkOf("chat", "critical"), sinkOf("pager", "critical")],
+  });
+  await (await next.desk.take(windows[2] as Verdict)).told;
+  expect(taken).toEqual(["chat warning opened", "chat critical resolved"]);
+});
+
 test("two processes that work at once on windows of one fault tell it once", async () => {
   const windows = Array.from({ length: 8 }, (_, at) => fault(at));
   const kv = await bucket();
