@@ -14,7 +14,8 @@ export const BookView = z.looseObject({
   ),
 });
 const RecordView = z.looseObject({
-  timeline: z.array(z.looseObject({ deliveries: z.record(z.string(), z.string()) })),
+  taskId: z.string().optional(),
+  timeline: z.array(z.unknown()),
 });
 
 const TASKS = "a2a.v1.task.sre.>";
@@ -39,11 +40,14 @@ export function watchSteps(nc: NatsConnection, onStep: (step: Step) => void): { 
   };
 }
 
-/** Tells the writes to one key apart by what was written to it before. */
+/**
+ * Tells the writes to one key apart by what was written to it before. A write that is refused because
+ * another was faster is seen too: whoever made it is at that step all the same.
+ */
 class Seen {
   #isPending = false;
   #changes = 0;
-  #deliveries = "";
+  #hasTask = false;
 
   stepOf(subject: string, text: () => string): Step | undefined {
     if (subject.startsWith(INVESTIGATIONS)) {
@@ -66,11 +70,12 @@ class Seen {
     return was ? "forgotten" : "book";
   }
 
-  #record({ timeline }: z.infer<typeof RecordView>): Step {
-    const before = { changes: this.#changes, deliveries: this.#deliveries };
-    this.#changes = timeline.length;
-    this.#deliveries = JSON.stringify(timeline.map(({ deliveries }) => deliveries));
-    if (before.changes !== this.#changes) return "record";
-    return before.deliveries === this.#deliveries ? "task" : "marked";
+  #record({ timeline, taskId }: z.infer<typeof RecordView>): Step {
+    const isNew = timeline.length > this.#changes;
+    const isOfTask = taskId !== undefined && !this.#hasTask;
+    this.#changes = Math.max(this.#changes, timeline.length);
+    this.#hasTask ||= isOfTask;
+    if (isNew) return "record";
+    return isOfTask ? "task" : "marked";
   }
 }
