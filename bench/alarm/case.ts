@@ -53,7 +53,8 @@ async function runOnce(scene: Scene, prometheus: string, context: BenchContext):
   const { url } = await splunk.next(Ready, READY_TIMEOUT_MS);
   const task: AlarmTask = { ...scene, nats: nats.url, splunk: url, prometheus };
   await using worker = startChild("alarm/worker.ts", task, context.signal);
-  return worker.next(Run, RUN_TIMEOUT_MS);
+  // Awaited here: the processes are ended as soon as this block is left.
+  return await worker.next(Run, RUN_TIMEOUT_MS);
 }
 
 /** A real Prometheus with the series in it, for all rounds: it is only read. */
