@@ -63,6 +63,7 @@ const OWNERS_MAX = 5;
 const INCIDENTS_MAX = 50;
 /** Kept back of a caller's patience, to answer within it. */
 const ANSWER_MS = 500;
+const BOOK_RETRY_MS = 1_000;
 
 export class SreAgent {
   readonly #options: SreAgentOptions;
@@ -207,30 +208,52 @@ export class SreAgent {
     });
   }
 
-  /** The latest ones that are not long over, and when they were. */
+  /**
+   * The latest ones that are not long over, and when they were. The window waits for NATS in any case, and a
+   * fault that nobody knows of would be normal by then. Rejects when this process stops.
+   */
   async #incidentsBefore({ startMs }: Window): Promise<Window[]> {
-    try {
-      const { heads } = await this.#incidents.book();
-      const lasting = heads.filter(isFault).map(lastingOf);
-      return lasting.filter((one) => one.startMs < startMs).slice(-INCIDENTS_MAX);
-    } catch (error) {
-      // NATS is away: the window waits for it, and what is normal is known well enough without.
-      this.#options.log.warn("baseline.incidents_unknown", { error });
-      return [];
+    const { mesh, log } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      this.#stop.signal.throwIfAborted();
+      try {
+        const { heads } = await this.#incidents.book();
+        const lasting = heads.filter(isFault).map(lastingOf);
+        return lasting.filter((one) => one.startMs < startMs).slice(-INCIDENTS_MAX);
+      } catch (error) {
+        log.warn("store.retry", { attempt, error });
+        await mesh.clock.sleep(BOOK_RETRY_MS, this.#stop.signal);
+      }
     }
   }
 
-  /** Investigates windows as they end, until `signal` aborts. A slow window does not delay the next. */
+  /** Investigates windows as they end, until `signal` aborts. A slow window delays the next by one at most. */
   async watch(
     schedule: Omit<ScheduleOptions, "clock" | "log">,
     signal: AbortSignal,
   ): Promise<void> {
     const { mesh, log } = this.#options;
+    let before: Promise<unknown> = Promise.resolve();
     for await (const window of windowsAsTheyEnd({ clock: mesh.clock, log, ...schedule }, signal)) {
-      this.investigate(window, { id: windowId(window) }).catch((error: unknown) => {
+      before = this.#inTurn(window, before, schedule.everyMs).catch((error: unknown) => {
         if (!signal.aborted) log.error("window.failed", { windowId: windowId(window), error });
       });
     }
+  }
+
+  /**
+   * Windows that come at once, caught up or held up by NATS, one after the other: each has to know of the
+   * incidents of those before it, or a fault that goes on would be what is normal.
+   */
+  async #inTurn(window: Window, before: Promise<unknown>, patienceMs: number): Promise<void> {
+    // Patience begins when NATS is there.
+    await this.#incidentsBefore(window);
+    const done = new AbortController();
+    const either = AbortSignal.any([done.signal, this.#stop.signal]);
+    const late = this.#options.mesh.clock.sleep(patienceMs, either).catch(() => {});
+    await Promise.race([before, late]);
+    done.abort();
+    await this.investigate(window, { id: windowId(window) });
   }
 
   /** The verdict of a window investigated before, by whichever SRE agent. */

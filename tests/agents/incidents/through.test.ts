@@ -1,14 +1,22 @@
 /** From a window to the audit: what the SRE agent tells, asks and records, with a model that digs. */
 import { afterAll, expect, test } from "bun:test";
-import type { Mesh } from "../../../a2a/mod.ts";
+import type { Mesh, Turn } from "../../../a2a/mod.ts";
 import { Explainer } from "../../../agents/explain/explainer.ts";
-import { type Explains, type Llm, SreAgent, type Tools } from "../../../agents/mod.ts";
+import {
+  type Explains,
+  type Llm,
+  SreAgent,
+  type SreAgentOptions,
+  type Tools,
+} from "../../../agents/mod.ts";
+import { readRequest } from "../../../agents/protocol.ts";
 import type { Notice } from "../../../alarms/mod.ts";
 import { readAudit } from "../../../bridge/mod.ts";
-import { redact, silentLogger, systemClock } from "../../../core/mod.ts";
+import { redact, silentLogger, systemClock, windowId } from "../../../core/mod.ts";
 import type { SourceReport } from "../../../streams/mod.ts";
 import { openMesh } from "../../a2a/echo.ts";
 import { startNats } from "../../support/nats.ts";
+import { until } from "../../support/until.ts";
 import {
   evidenceAgent,
   incidentSettings,
@@ -23,7 +31,11 @@ const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());
 
 /** An SRE agent that tells a list, over one source that finds what `look` finds. */
-async function sreOver(look: (() => Promise<SourceReport>) | undefined, explainer?: Explains) {
+async function sreOver(
+  look: ((turn: Turn) => Promise<SourceReport>) | undefined,
+  explainer?: Explains,
+  more: Partial<SreAgentOptions> = {},
+) {
   const nats = await startNats();
   stack.defer(() => nats[Symbol.asyncDispose]());
   const mesh = await openMesh(nats.url, "sre");
@@ -52,6 +64,7 @@ async function sreOver(look: (() => Promise<SourceReport>) | undefined, explaine
     ],
     ...(await incidentSettings(mesh)),
     ...(explainer ? { explainer } : {}),
+    ...more,
   });
   await mesh.serve(sre.definition);
   await sre.start();
@@ -153,6 +166,31 @@ test("an agent that stops does not wait for a model that does not answer", async
   await sre.stop();
   await investigating.catch(() => {});
   expect(told).toEqual([]);
+});
+
+test("windows that come at once, after an outage, know of each other's incidents", async () => {
+  const everyMs = 10_000;
+  const beganMs = (Math.floor(systemClock.nowMs() / everyMs) - 7) * everyMs;
+  // What is wrong shows beside what was normal, and only beside that.
+  const look = async ({ data }: Turn): Promise<SourceReport> => {
+    const { window, baseline } = readRequest(data);
+    const isWrong = (start: string) => Date.parse(start) >= beganMs;
+    const shows = isWrong(window.start) && !baseline.every(({ start }) => isWrong(start));
+    return report(shows ? [finding()] : []);
+  };
+  const { sre } = await sreOver(look, undefined, { baselineWindows: 2 });
+  const stop = new AbortController();
+  const watching = sre.watch({ everyMs, settleMs: 0, catchUpMax: 8 }, stop.signal);
+  const ids = Array.from({ length: 6 }, (_, at) => {
+    const startMs = beganMs + at * everyMs;
+    return windowId({ startMs, endMs: startMs + everyMs });
+  });
+  const outcomes = async () =>
+    (await Promise.all(ids.map((id) => sre.verdict(id)))).map((verdict) => verdict?.outcome);
+  await until("all are done", async () => (await outcomes()).every((one) => one !== undefined));
+  stop.abort();
+  await watching;
+  expect(await outcomes()).toEqual(ids.map(() => "incident"));
 });
 
 test("every source away: an operations alarm within the deadline, and never a quiet window", async () => {
