@@ -10,7 +10,7 @@ import { headOf } from "./match.ts";
 import type { Circumstances } from "./rules.ts";
 import { fingerprintOf, OPERATIONS, PETREL, type Sighting, type Sign } from "./sighting.ts";
 import { silencedBy } from "./silences.ts";
-import { earlierOf, laterOf, windowMsOf } from "./times.ts";
+import { earlierOf, windowMsOf } from "./times.ts";
 
 const NEWS_MAX = 10;
 const FLIPS_MAX = 100;
@@ -102,11 +102,11 @@ function causeOf({ service, mechanism, location, confidence }: Sign) {
 /** A window that shows it once more. */
 function again(head: Head, sign: Sign, sighting: Sighting, given: Circumstances): Head {
   const { window, at, investigation } = sighting;
-  const isOlder = Date.parse(window.end) <= Date.parse(head.lastWindow.end);
+  const isOlder = isKnown(head, sighting);
   const next: Head = {
     ...head,
     firstWindow: earlierOf(head.firstWindow, window),
-    lastWindow: laterOf(head.lastWindow, window),
+    lastWindow: isOlder ? head.lastWindow : window,
     windows: head.windows + 1,
     updatedAt: at,
     ...(isOlder ? {} : { quiet: 0, quietUntil: undefined }),
@@ -117,6 +117,16 @@ function again(head: Head, sign: Sign, sighting: Sighting, given: Circumstances)
   if (head.state === "pending") return isShown ? { ...informed, investigation } : informed;
   if (head.state === "open") return informed;
   return reopened({ ...informed, investigation }, sighting, given);
+}
+
+/**
+ * Whether the window may show nothing but what was seen: it ended before the last one that did, or is a long
+ * one, as people ask for, that reaches back to it over windows that were quiet.
+ */
+function isKnown({ lastWindow, quiet }: Head, { window }: Sighting): boolean {
+  const { startMs, endMs } = windowMsOf(window);
+  const seenMs = Date.parse(lastWindow.end);
+  return endMs <= seenMs || (quiet > 0 && startMs < seenMs);
 }
 
 /** What the sign adds to what is known: a surer cause, a higher severity, more services that suffer. */
@@ -169,7 +179,7 @@ function passed(head: Head, sighting: Sighting, given: Circumstances): Head {
     quietUntil: sighting.window.end,
     updatedAt: sighting.at,
   };
-  if (quiet.quiet < given.rules.resolveAfterWindows) return quiet;
+  if (quiet.quiet < given.rules.resolveAfterWindows || !isLong(quiet, given)) return quiet;
   // Seen in too few windows to be told: it was nothing.
   if (head.state === "pending") return { ...quiet, state: "closed" };
   const resolved: Head = { ...quiet, state: "resolved", resolvedAt: sighting.window.end };
@@ -177,6 +187,13 @@ function passed(head: Head, sighting: Sighting, given: Circumstances): Head {
     kind: "resolved",
     text: `quiet for ${quiet.quiet} ${quiet.quiet === 1 ? "window" : "windows"}`,
   });
+}
+
+/** Short windows that somebody asks for do not make the time shorter that it takes. */
+function isLong({ firstWindow, lastWindow, quietUntil }: Head, { rules }: Circumstances): boolean {
+  const quietMs = Date.parse(quietUntil ?? lastWindow.end) - Date.parse(lastWindow.end);
+  const lengths = [firstWindow, lastWindow].map(windowMsOf).map((one) => one.endMs - one.startMs);
+  return quietMs >= rules.resolveAfterWindows * Math.min(...lengths);
 }
 
 /** Only a window behind the last one counts, and only once. */

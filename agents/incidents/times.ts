@@ -9,10 +9,6 @@ export function windowMsOf({ start, end }: WindowText): { startMs: number; endMs
   return { startMs: Date.parse(start), endMs: Date.parse(end) };
 }
 
-export function laterOf(a: WindowText, b: WindowText): WindowText {
-  return Date.parse(a.end) >= Date.parse(b.end) ? a : b;
-}
-
 export function earlierOf(a: WindowText, b: WindowText): WindowText {
   return Date.parse(a.start) <= Date.parse(b.start) ? a : b;
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { Book } from "../../../agents/incidents/book.ts";
 import type { Verdict } from "../../../agents/mod.ts";
-import { MINUTE_MS, START_MS } from "../verdict-fixtures.ts";
+import { MINUTE_MS, START_MS, windowAt } from "../verdict-fixtures.ts";
 import { blind, fault, Life, quiet, WINDOW_MS } from "./fixtures.ts";
 
 const seed = Number(process.env.PETREL_TEST_SEED);
@@ -59,6 +59,31 @@ describe("one fault", () => {
     for (const at of [1, 2, 3]) expect(life.see(quiet(at))).toEqual([]);
     expect(life.states).toEqual(["payment-service open"]);
     expect(life.book.heads[0]).toMatchObject({ windows: 2, quiet: 0 });
+  });
+
+  test("a long window that somebody asks for does not open again what it reaches back to", () => {
+    for (const windows of [2, 3]) {
+      const life = new Life();
+      life.see(fault(0));
+      for (let at = 1; at <= windows; at++) life.see(quiet(at));
+      const state = life.states;
+      const span = { start: windowAt(-WINDOW_MS).start, end: windowAt(4 * WINDOW_MS).start };
+      expect(life.see({ ...fault(0), id: "asked", window: span })).toEqual([]);
+      expect(life.states).toEqual(state);
+      expect(life.book.heads[0]).toMatchObject({ windows: 2, lastWindow: windowAt() });
+    }
+  });
+
+  test("short windows that somebody asks for do not make the quiet shorter that resolves", () => {
+    const life = new Life();
+    life.see(fault(0));
+    const moment = (second: number) => new Date(START_MS + WINDOW_MS + second * 1_000);
+    for (let at = 0; at < 10; at++) {
+      const window = { start: moment(at).toISOString(), end: moment(at + 1).toISOString() };
+      expect(life.see(quiet(1, { id: `asked-${at}`, window }))).toEqual([]);
+    }
+    expect(life.see(quiet(2))).toEqual([]);
+    expect(life.see(quiet(3))).toEqual(["told resolved"]);
   });
 
   test("a look back at last week is an incident of its own, and leaves the one going on alone", () => {
