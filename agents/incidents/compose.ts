@@ -40,15 +40,17 @@ export function recorded(
 ): Incident {
   if (known?.timeline.some(({ seq }) => seq === change.seq)) return known;
   const { verdict, explanation } = told;
+  // Words about a cause that it is no longer about go: nobody is told while it is silenced.
+  const words = explanation ?? (known?.fingerprint === head.fingerprint ? known : undefined);
   return {
     ...stateOf(head),
-    title: explanation?.title ?? known?.title ?? titleOf(head),
+    title: words?.title ?? titleOf(head),
     ...(known?.judgement ? { judgement: known.judgement } : {}),
     investigation: verdict?.id ?? known?.investigation ?? head.investigation,
     investigations: added(known?.investigations ?? [], change.investigation ?? head.investigation),
     causes: verdict?.causes ?? known?.causes ?? [],
     evidence: verdict?.evidence ?? known?.evidence ?? [],
-    ...wordsOf(explanation ?? known?.explanation),
+    ...wordsOf(explanation ?? (words && known?.explanation)),
     seenBefore: told.seenBefore.length > 0 ? [...told.seenBefore] : (known?.seenBefore ?? []),
     links: verdict ? linksOf(verdict) : (known?.links ?? []),
     cost: sumOf(known?.cost ?? NO_COST, explanation?.cost ?? NO_COST),
@@ -99,7 +101,8 @@ function wordsOf(explanation: Explanation | undefined) {
   return explanation ? { explanation } : {};
 }
 
-function titleOf({ service, mechanism }: Head): string {
+/** Where no words have been found for it. */
+export function titleOf({ service, mechanism }: Head): string {
   return `${service}: ${mechanism}`.slice(0, 300);
 }
 

@@ -12,6 +12,7 @@ import { noticeOf, recorded } from "./compose.ts";
 import { deliver } from "./deliver.ts";
 import { isDone } from "./life.ts";
 import { featuresOf, type IncidentMemory } from "./memory.ts";
+import { ownVerdict, ownWords } from "./own-words.ts";
 import type { Change, ChangeKind, Incident } from "./record.ts";
 import type { IncidentStore } from "./store.ts";
 
@@ -128,17 +129,20 @@ export class Teller {
 
   /** Explained if it has to be, and in the record. */
   async #written(head: Head, change: Pending): Promise<Incident> {
-    const { store, memory, verdict: verdictOf, explain } = this.#options;
+    const { store, memory, verdict: verdictOf } = this.#options;
     const known = await store.incident(head.id);
     if (known?.timeline.some(({ seq }) => seq === change.seq)) return known;
-    const verdict = SHOWN.includes(change.kind) ? await verdictOf(head.investigation) : undefined;
-    const seenBefore = verdict
-      ? memory.like({ ...head, features: featuresOf(verdict.evidence) }, head.id, head.openedAt)
-      : [];
-    const explanation =
-      verdict && change.isTold && EXPLAINED.includes(change.kind)
-        ? await explain(verdict, seenBefore, this.#stop.signal)
-        : undefined;
+    const whole = SHOWN.includes(change.kind) ? await verdictOf(head.investigation) : undefined;
+    const isFault = head.kind === "fault";
+    const seenBefore =
+      whole && isFault
+        ? memory.like({ ...head, features: featuresOf(whole.evidence) }, head.id, head.openedAt)
+        : [];
+    const needsWords = change.isTold && EXPLAINED.includes(change.kind);
+    const explain = (found: Verdict) =>
+      isFault ? this.#options.explain(found, seenBefore, this.#stop.signal) : ownWords(head, found);
+    const explanation = whole && needsWords ? await explain(whole) : undefined;
+    const verdict = ownVerdict(head, whole);
     const told = { verdict, explanation, seenBefore };
     const next = (now: Incident | undefined) =>
       recorded(now, head, change, { ...told, sinks: this.#sinksFor(head, change, now) });

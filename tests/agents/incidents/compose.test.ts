@@ -73,3 +73,25 @@ test("an end is told with the words of what ended, and without next steps", () =
   expect(notice?.text).toContain("last seen");
   expect(ended.evidence).toEqual(verdict.evidence);
 });
+
+test("words about a cause that an incident is no longer about are not told of the new one", () => {
+  const life = new Life({ resolveAfterWindows: 1 });
+  const first = fault(0, { confidence: 0.6 });
+  life.see(first);
+  const [open] = life.book.heads;
+  const [opened] = open?.pending ?? [];
+  if (!open || !opened) throw new Error("nothing was decided");
+  const shared = { seenBefore: [], sinks: [] };
+  const words = { verdict: first, explanation: plainWords(first), ...shared };
+  const known = recorded(undefined, open, opened, words);
+  // Another, surer cause is not told while it waits for its turn, and then it is over.
+  life.see(fault(1, { service: "order-service", affected: ["payment-service"] }));
+  life.see(quiet(2));
+  const [head] = life.book.heads;
+  const change = head?.pending.at(-1);
+  if (!head || !change) throw new Error("nothing was decided");
+  const over = recorded(known, head, change, { verdict: undefined, explanation: undefined, ...shared });
+  expect(over).toMatchObject({ service: "order-service" });
+  expect(over.title).toBe("order-service: connection pool exhausted");
+  expect(over.explanation).toBeUndefined();
+});

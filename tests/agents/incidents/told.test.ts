@@ -19,7 +19,7 @@ import { type NatsServer, startNats } from "../../support/nats.ts";
 import { until } from "../../support/until.ts";
 import { RULES } from "../sre-fixtures.ts";
 import { MINUTE_MS } from "../verdict-fixtures.ts";
-import { fault, quiet } from "./fixtures.ts";
+import { fault, quiet, sources } from "./fixtures.ts";
 
 const seed = Number(process.env.PETREL_TEST_SEED);
 const RUNS = 200;
@@ -298,6 +298,28 @@ test("a notice that is sent again by another says what it said, whatever became 
   expect(taken.map(({ change }) => change)).toEqual(["opened", "updated"]);
   expect(tried[0]?.affected).not.toEqual(taken[1]?.affected ?? []);
   expect(taken[0]).toEqual(tried[0] as Notice);
+});
+
+test("a source that is away and a fault in one window: each is told in its own words", async () => {
+  const kv = await bucket();
+  const failed = sources("failed", "anomalous");
+  const splunk = { ...failed["splunk"], reason: "UNAVAILABLE: splunk does not answer" };
+  const verdict = { ...fault(0), sources: { ...failed, splunk } } as Verdict;
+  const receivers = new Receivers();
+  const verdicts = new Map([[verdict.id, verdict]]);
+  const sinks = receivers.sinks(new Mortal());
+  const party = partyOf({ kv, verdicts, sinks, events: new Map(), words: new Map() });
+  await (await party.desk.take(verdict)).told;
+  const told = receivers.plain.toSorted((a, b) => a.kind.localeCompare(b.kind));
+  expect(told).toMatchObject([
+    { kind: "fault", title: "payment-service: connection pool exhausted", evidence: [{}] },
+    { kind: "inconclusive", title: "petrel: source splunk cannot be read", evidence: [] },
+  ]);
+  expect(told[1]?.text).toBe(
+    "08:45–08:50 UTC: source splunk cannot be read. splunk: UNAVAILABLE: splunk does not answer.",
+  );
+  // And the model is asked about the fault alone.
+  expect(party.explained).toEqual([verdict.id]);
 });
 
 test("an end is told to the sinks that were told of the beginning, and to no other", async () => {
