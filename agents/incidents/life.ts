@@ -4,7 +4,14 @@
  * decided for all. Time is the windows' own, so that windows that are caught up decide as they would have.
  */
 import { SEVERITIES, type Severity } from "../../alarms/mod.ts";
-import { type Book, HEAD_SERVICES_MAX, HEADS_BYTES_MAX, HEADS_MAX, type Head, TAKEN_MAX } from "./book.ts";
+import {
+  type Book,
+  HEAD_SERVICES_MAX,
+  HEADS_BYTES_MAX,
+  HEADS_MAX,
+  type Head,
+  TAKEN_MAX,
+} from "./book.ts";
 import { changed, type News } from "./change.ts";
 import { headOf } from "./match.ts";
 import type { Circumstances } from "./rules.ts";

@@ -153,12 +153,12 @@ export class Teller {
   #sinksFor({ severity }: Head, { isTold, kind }: Pending, known: Incident | undefined): string[] {
     if (!isTold) return [];
     const { timeline = [] } = known ?? {};
-    const heard = new Set(timeline.flatMap(({ deliveries }) => Object.keys(deliveries)));
+    const told = new Set(timeline.flatMap(({ deliveries }) => Object.keys(deliveries)));
     // The beginning of a long one is no longer in its record.
     const isWhole = timeline[0]?.seq === 1;
     return this.#options.sinks
       .filter((sink) =>
-        kind === "resolved" && isWhole ? heard.has(sink.name) : isFor(sink, severity),
+        kind === "resolved" && isWhole ? told.has(sink.name) : isFor(sink, severity),
       )
       .map(({ name }) => name);
   }

@@ -90,7 +90,11 @@ test("words about a cause that an incident is no longer about are not told of th
   const [head] = life.book.heads;
   const change = head?.pending.at(-1);
   if (!head || !change) throw new Error("nothing was decided");
-  const over = recorded(known, head, change, { verdict: undefined, explanation: undefined, ...shared });
+  const over = recorded(known, head, change, {
+    verdict: undefined,
+    explanation: undefined,
+    ...shared,
+  });
   expect(over).toMatchObject({ service: "order-service" });
   expect(over.title).toBe("order-service: connection pool exhausted");
   expect(over.explanation).toBeUndefined();

@@ -187,8 +187,9 @@ test("a silence is made, listed and taken away, under the name of whoever asked"
 test("silences that would fill the book are refused, and leave it as it was", async () => {
   const matcher = { field: "service" as const, isEqual: true, value: "x".repeat(200) };
   const matchers = Array.from({ length: 20 }, () => matcher);
-  const until = "2099-01-01T00:00:00Z";
-  const silence = () => ask({ action: "silence", matchers, until, comment: "c".repeat(500) });
+  const end = "2099-01-01T00:00:00Z";
+  const comment = "c".repeat(500);
+  const silence = () => ask({ action: "silence", matchers, until: end, comment });
   let made = 0;
   await expect(
     (async () => {

@@ -329,7 +329,10 @@ test("an end is told to the sinks that were told of the beginning, and to no oth
   const verdicts = new Map(windows.map((verdict) => [verdict.id, verdict]));
   const taken: string[] = [];
   const sinkOf = (name: string, minSeverity: AlarmSink["minSeverity"]): AlarmSink => ({
-    ...{ name, minSeverity, isIdempotent: true, timeoutMs: 5_000 },
+    name,
+    minSeverity,
+    isIdempotent: true,
+    timeoutMs: 5_000,
     send: async ({ change, severity }) => void taken.push(`${name} ${severity} ${change}`),
   });
   const common = { kv, verdicts, events: new Map<string, number>(), words: new Map() };
@@ -339,9 +342,9 @@ test("an end is told to the sinks that were told of the beginning, and to no oth
   });
   await (await silenced.desk.take(low)).told;
   const from = low.window.end;
-  const until = new Date(Date.parse(from) + 60 * MINUTE_MS).toISOString();
+  const end = new Date(Date.parse(from) + 60 * MINUTE_MS).toISOString();
   const matchers = [{ field: "service" as const, isEqual: true, value: "*" }];
-  const silence = { id: "s1", matchers, from, until, by: "alice", comment: "" };
+  const silence = { id: "s1", matchers, from, until: end, by: "alice", comment: "" };
   await silenced.store.changeBook((book) => ({ ...book, silences: [silence] }));
   // It gets worse while nobody is told, and is over after whoever runs Petrel asked for less in chat.
   await (await silenced.desk.take(windows[1] as Verdict)).told;
