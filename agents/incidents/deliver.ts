@@ -10,6 +10,11 @@ export interface DeliverOptions {
   readonly log: Logger;
   /** How long it is tried, milliseconds. */
   readonly retryForMs: number;
+  /**
+   * Whether it has still to be sent: a process that was held (paused, swapped out) may have been followed
+   * by another meanwhile. Never rejects.
+   */
+  readonly isPending: () => Promise<boolean>;
 }
 
 const FIRST_WAIT_MS = 500;
@@ -25,11 +30,12 @@ export type Delivered =
 export async function deliver(
   sink: AlarmSink,
   notice: Notice,
-  { clock, log, retryForMs }: DeliverOptions,
+  { clock, log, retryForMs, isPending }: DeliverOptions,
   signal: AbortSignal,
 ): Promise<Delivered> {
   const deadlineMs = clock.nowMs() + retryForMs;
   for (let attempt = 1; ; attempt++) {
+    if (!(await isPending())) return { state: "delivered" };
     const error = await attemptOf(sink, notice, signal);
     if (error === undefined) return { state: "delivered" };
     // Stopped, not refused: the next owner sends it.

@@ -187,8 +187,10 @@ export class Teller {
   }
 
   async #send(sink: AlarmSink, notice: Notice, seq: number): Promise<void> {
-    const { store, clock } = this.#options;
-    const outcome = await deliver(sink, notice, this.#options, this.#stop.signal);
+    const { store, clock, log, retryForMs } = this.#options;
+    const isPending = () => this.#isPending(sink, notice, seq);
+    const delivering = { clock, log, retryForMs, isPending };
+    const outcome = await deliver(sink, notice, delivering, this.#stop.signal);
     if (outcome.state === "dead") {
       const at = new Date(clock.nowMs()).toISOString();
       await this.#lasting(() => store.bury(notice, sink.name, outcome.reason, at));
@@ -199,6 +201,13 @@ export class Teller {
         (now) => now && marked(now, seq, sink.name, outcome.state),
       ),
     );
+  }
+
+  /** By the record; where it cannot be read, twice is better than never. */
+  async #isPending({ name }: AlarmSink, { incident }: Notice, seq: number): Promise<boolean> {
+    const record = await this.#options.store.incident(incident).catch(() => undefined);
+    const entry = record?.timeline.find((one) => one.seq === seq);
+    return entry === undefined || entry.deliveries[name] === "pending";
   }
 
   /** After what is being done under the same key, whether that succeeds or not. */

@@ -396,3 +396,48 @@ test("a book and a record that cannot be read hold back no alarm, and are set as
   expect(receivers.plain).toHaveLength(1);
   expect((await kv.get("broken.book"))?.string()).toBe('{"version":9}');
 });
+
+test("a process that was held while another told it sends nothing afterwards", async () => {
+  const verdict = fault(0);
+  const kv = await bucket();
+  const verdicts = new Map([[verdict.id, verdict]]);
+  const common = { kv, verdicts, events: new Map<string, number>(), words: new Map() };
+  const { promise: isHeld, resolve: held } = Promise.withResolvers<void>();
+  const { promise: goOn, resolve: wake } = Promise.withResolvers<void>();
+  let sent = 0;
+  const sink: AlarmSink = {
+    name: "list",
+    isIdempotent: false,
+    minSeverity: "info",
+    timeoutMs: 30_000,
+    send: async () => void sent++,
+  };
+  // Held between its record and its first attempt: its looks at the record do not come back.
+  let isRecorded = false;
+  const slow = new Proxy(kv, {
+    get(target, name, receiver) {
+      const found: unknown = Reflect.get(target, name, receiver);
+      if (typeof found !== "function") return found;
+      return async (...args: unknown[]) => {
+        const isRecord = String(args[0]).startsWith("inc.");
+        if (isRecord && name === "get" && isRecorded) {
+          held();
+          await goOn;
+        }
+        const done: unknown = await found.apply(target, args);
+        if (isRecord && name === "create") isRecorded = true;
+        return done;
+      };
+    },
+  });
+  const first = partyOf({ ...common, kv: slow, sinks: [sink], owner: "held" });
+  const taken = await first.desk.take(verdict);
+  await isHeld;
+  const second = partyOf({ ...common, sinks: [sink], owner: "next" });
+  await second.desk.resume();
+  await allDone(second);
+  expect(sent).toBe(1);
+  wake();
+  await taken.told;
+  expect(sent).toBe(1);
+});
