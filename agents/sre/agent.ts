@@ -75,6 +75,8 @@ export class SreAgent {
   readonly #desk: IncidentDesk;
   readonly #coordinator: Coordinator;
   readonly #stop = new AbortController();
+  /** Words that are paid for, and not yet kept. */
+  readonly #made = new Map<string, Explanation>();
   #supervised: Promise<void> = Promise.resolve();
 
   constructor(options: SreAgentOptions) {
@@ -130,12 +132,25 @@ export class SreAgent {
     seenBefore: readonly SeenBefore[],
     signal: AbortSignal,
   ): Promise<Explanation> {
-    const { explainer } = this.#options;
-    const known = await this.#store.words(verdict.id);
-    const onToolUse = (use: ToolUse) => this.#keepToolUse(verdict.id, use, signal);
-    const made = known ?? (await explainer.explain(verdict, { seenBefore, onToolUse }, signal));
-    const explanation = known ?? (await this.#store.keepWords(verdict.id, made));
+    const explanation =
+      (await this.#store.words(verdict.id)) ?? (await this.#newWords(verdict, seenBefore, signal));
     this.#emit({ type: "explained", id: verdict.id, explanation });
+    return explanation;
+  }
+
+  async #newWords(
+    verdict: Verdict,
+    seenBefore: readonly SeenBefore[],
+    signal: AbortSignal,
+  ): Promise<Explanation> {
+    const { id } = verdict;
+    const onToolUse = (use: ToolUse) => this.#keepToolUse(id, use, signal);
+    const made =
+      this.#made.get(id) ??
+      (await this.#options.explainer.explain(verdict, { seenBefore, onToolUse }, signal));
+    this.#made.set(id, made);
+    const explanation = await this.#store.keepWords(id, made);
+    this.#made.delete(id);
     return explanation;
   }
 

@@ -1,7 +1,9 @@
 /** From a window to the audit: what the SRE agent tells, asks and records, with a model that digs. */
 import { afterAll, expect, test } from "bun:test";
+import type { KV } from "@nats-io/kv";
 import type { Mesh, Turn } from "../../../a2a/mod.ts";
 import { Explainer } from "../../../agents/explain/explainer.ts";
+import { plainWords } from "../../../agents/explain/plain.ts";
 import {
   type Explains,
   type Llm,
@@ -35,6 +37,7 @@ async function sreOver(
   look: ((turn: Turn) => Promise<SourceReport>) | undefined,
   explainer?: Explains,
   more: Partial<SreAgentOptions> = {},
+  seen: (kv: KV) => KV = (kv) => kv,
 ) {
   const nats = await startNats();
   stack.defer(() => nats[Symbol.asyncDispose]());
@@ -46,7 +49,7 @@ async function sreOver(
   if (look) await source.serve(evidenceAgent(await investigationsOf(source), source, look));
   const sre = new SreAgent({
     mesh,
-    kv: await investigationsOf(mesh),
+    kv: seen(await investigationsOf(mesh)),
     log: silentLogger,
     sources: [SOURCE],
     timeoutMs: 2_000,
@@ -191,6 +194,32 @@ test("windows that come at once, after an outage, know of each other's incidents
   stop.abort();
   await watching;
   expect(await outcomes()).toEqual(ids.map(() => "incident"));
+});
+
+test("words that could not be kept at once are not asked for again", async () => {
+  let asked = 0;
+  const counting: Explains = {
+    explain: async (verdict) => {
+      asked++;
+      return plainWords(verdict);
+    },
+  };
+  let failures = 2;
+  const failing = (kv: KV) =>
+    new Proxy(kv, {
+      get(target, name, receiver) {
+        const found: unknown = Reflect.get(target, name, receiver);
+        if (typeof found !== "function") return found;
+        return async (...args: unknown[]) => {
+          if (name === "create" && String(args[0]).startsWith("x.") && failures-- > 0)
+            throw new Error("TIMEOUT");
+          return found.apply(target, args);
+        };
+      },
+    });
+  const { sre, told } = await sreOver(async () => report([finding()]), counting, {}, failing);
+  await sre.investigate(WINDOW, { id: "kept", baseline: [] });
+  expect([told.length, asked, failures]).toEqual([1, 1, -1]);
 });
 
 test("every source away: an operations alarm within the deadline, and never a quiet window", async () => {
