@@ -96,7 +96,7 @@ test("investigate --json: the last line is the whole answer, and the alarm went 
   expect(answer.verdicts[0].evidence.length).toBeGreaterThan(3);
   expect(answer.envelopes).toBeGreaterThan(4);
   expect(hooks.map(({ type, service }) => [type, service])).toEqual([
-    ["petrel.alarm/v1", "payment-service"],
+    ["petrel.alarm/v2", "payment-service"],
   ]);
 
   // The same incident again is not raised again.
