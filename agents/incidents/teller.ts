@@ -173,6 +173,9 @@ export class Teller {
 
   async #tell(notice: Notice, incident: Incident, entry: Change): Promise<void> {
     const { sinks, audit, onTold } = this.#options;
+    const states = Object.values(entry.deliveries);
+    // Seen in a book from before it was done.
+    if (states.length > 0 && !states.includes("pending")) return;
     const pending = sinks.filter(({ name }) => entry.deliveries[name] === "pending");
     const audited = this.#lasting(() => audit(notice));
     // In line before anything else is awaited: a sink hears of an incident's changes in their order.
@@ -248,7 +251,10 @@ function heard(seeing: Seeing): Seeing {
 
 function marked(incident: Incident, seq: number, sink: string, state: "delivered" | "dead") {
   const timeline = incident.timeline.map((entry) =>
-    entry.seq === seq ? { ...entry, deliveries: { ...entry.deliveries, [sink]: state } } : entry,
+    // Whoever was first has said how it ended.
+    entry.seq === seq && entry.deliveries[sink] === "pending"
+      ? { ...entry, deliveries: { ...entry.deliveries, [sink]: state } }
+      : entry,
   );
   return { ...incident, timeline };
 }

@@ -5,21 +5,18 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { KV } from "@nats-io/kv";
 import type { Mesh } from "../../../a2a/mod.ts";
-import { plainWords } from "../../../agents/explain/plain.ts";
-import { IncidentDesk } from "../../../agents/incidents/desk.ts";
-import { IncidentMemory } from "../../../agents/incidents/memory.ts";
-import { INCIDENTS_BUCKET, IncidentStore } from "../../../agents/incidents/store.ts";
-import { Teller } from "../../../agents/incidents/teller.ts";
+import { EMPTY_BOOK } from "../../../agents/incidents/book.ts";
+import { INCIDENTS_BUCKET } from "../../../agents/incidents/store.ts";
 import type { Verdict } from "../../../agents/mod.ts";
 import type { AlarmSink, Notice } from "../../../alarms/mod.ts";
-import { newId, PetrelError, silentLogger, systemClock } from "../../../core/mod.ts";
+import { newId, PetrelError } from "../../../core/mod.ts";
 import { Random } from "../../../sim/mod.ts";
 import { openMesh } from "../../a2a/echo.ts";
 import { type NatsServer, startNats } from "../../support/nats.ts";
 import { until } from "../../support/until.ts";
-import { RULES } from "../sre-fixtures.ts";
 import { MINUTE_MS } from "../verdict-fixtures.ts";
 import { fault, quiet, sources } from "./fixtures.ts";
+import { allDone, Mortal, partyOf, Receivers } from "./parties.ts";
 
 const seed = Number(process.env.PETREL_TEST_SEED);
 const RUNS = 200;
@@ -39,130 +36,8 @@ afterAll(async () => {
   await nats[Symbol.asyncDispose]();
 });
 
-/** A process that dies at its `diesAt`-th operation, before it or after it is done. */
-class Mortal {
-  #left: number;
-  readonly #isDoneFirst: boolean;
-
-  constructor(diesAt = Number.POSITIVE_INFINITY, isDoneFirst = false) {
-    this.#left = diesAt;
-    this.#isDoneFirst = isDoneFirst;
-  }
-
-  get isDead(): boolean {
-    return this.#left <= 0;
-  }
-
-  async do<T>(work: () => Promise<T>): Promise<T> {
-    if (this.isDead) return new Promise<T>(() => {});
-    this.#left--;
-    if (!this.isDead) return work();
-    if (this.#isDoneFirst) await work().catch(() => {});
-    return new Promise<T>(() => {});
-  }
-}
-
-/** Receivers that outlive processes: one that drops what it has by id, and one that does not. */
-class Receivers {
-  readonly keyed = new Map<string, Notice>();
-  readonly plain: Notice[] = [];
-
-  sinks(process: Mortal): AlarmSink[] {
-    const common = { minSeverity: "info", timeoutMs: 5_000 } as const;
-    return [
-      {
-        ...common,
-        name: "keyed",
-        isIdempotent: true,
-        send: (notice) => process.do(async () => void this.keyed.set(notice.id, notice)),
-      },
-      {
-        ...common,
-        name: "plain",
-        isIdempotent: false,
-        send: (notice) => process.do(async () => void this.plain.push(notice)),
-      },
-    ];
-  }
-}
-
-interface Party {
-  readonly desk: IncidentDesk;
-  readonly store: IncidentStore;
-  readonly teller: Teller;
-  readonly explained: string[];
-}
-
-interface PartyOptions {
-  readonly kv: KV;
-  readonly verdicts: ReadonlyMap<string, Verdict>;
-  readonly words: Map<string, number>;
-  readonly sinks: readonly AlarmSink[];
-  readonly events: Map<string, number>;
-  readonly process?: Mortal;
-  readonly owner?: string;
-  readonly isGone?: (owner: string) => boolean;
-}
-
-function partyOf(options: PartyOptions): Party {
-  const { verdicts, sinks, process = new Mortal(), owner = newId(), isGone = () => true } = options;
-  const kv = mortal(options.kv, process);
-  const common = { clock: systemClock, log: silentLogger, owner };
-  const store = new IncidentStore({ kv, ...common });
-  const explained: string[] = [];
-  const teller = new Teller({
-    store,
-    memory: new IncidentMemory(),
-    sinks,
-    retryForMs: MINUTE_MS,
-    verdict: async (id) => verdicts.get(id),
-    explain: (verdict) =>
-      process.do(async () => {
-        explained.push(verdict.id);
-        return plainWords(verdict);
-      }),
-    event: (incident, change) =>
-      process.do(async () => {
-        const id = `${incident.id}.${change.seq}`;
-        options.events.set(id, (options.events.get(id) ?? 0) + 1);
-        return "task-1";
-      }),
-    audit: () => process.do(async () => {}),
-    onTold: () => {},
-    ...common,
-  });
-  const desk = new IncidentDesk({
-    store,
-    teller,
-    rules: { ...RULES, resolveAfterWindows: 1 },
-    maintenance: [],
-    isGone,
-    ...common,
-  });
-  return { desk, store, teller, explained };
-}
-
-/** A bucket seen by a process that may die. */
-function mortal(kv: KV, process: Mortal): KV {
-  return new Proxy(kv, {
-    get(target, name, receiver) {
-      const found: unknown = Reflect.get(target, name, receiver);
-      if (typeof found !== "function") return found;
-      return (...args: unknown[]) => process.do(async () => found.apply(target, args));
-    },
-  });
-}
-
 async function bucket(): Promise<KV> {
   return mesh.kvm.create(`${INCIDENTS_BUCKET}_${newId()}`, { history: 1 });
-}
-
-/** Waits until nothing is left to do; whoever lives looks after it as the SRE agent does. */
-async function allDone({ desk, store }: Party): Promise<void> {
-  await until("all is told", async () => {
-    await desk.resume();
-    return (await store.book()).heads.every(({ pending }) => pending.length === 0);
-  });
 }
 
 test(`killed at any of its steps, in ${RUNS} runs: the alarm is told, once where the sink knows its id`, async () => {
@@ -440,4 +315,46 @@ test("a process that was held while another told it sends nothing afterwards", a
   wake();
   await taken.told;
   expect(sent).toBe(1);
+});
+
+test("what was given up by another stays a dead letter", async () => {
+  const verdict = fault(0);
+  const kv = await bucket();
+  const verdicts = new Map([[verdict.id, verdict]]);
+  const common = { kv, verdicts, events: new Map<string, number>(), words: new Map() };
+  const { promise: isTried, resolve: tried } = Promise.withResolvers<void>();
+  const { promise: goOn, resolve: wake } = Promise.withResolvers<void>();
+  const refused = new PetrelError("QUERY_REFUSED", "no");
+  const sinkOf = (send: AlarmSink["send"]): AlarmSink => {
+    return { name: "list", isIdempotent: true, minSeverity: "info", timeoutMs: 30_000, send };
+  };
+  const slow = sinkOf(async () => {
+    tried();
+    await goOn;
+    throw new PetrelError("UNAVAILABLE", "later");
+  });
+  const first = partyOf({ ...common, sinks: [slow], owner: "held" });
+  const taken = await first.desk.take(verdict);
+  await isTried;
+  const second = partyOf({ ...common, sinks: [sinkOf(() => Promise.reject(refused))] });
+  await allDone(second);
+  wake();
+  await taken.told;
+  const [id = ""] = await second.store.ids();
+  const record = await second.store.incident(id);
+  expect(record?.timeline[0]?.deliveries).toEqual({ list: "dead" });
+});
+
+test("what is done is not told again to who looks at a book from before", async () => {
+  const verdict = fault(0);
+  const verdicts = new Map([[verdict.id, verdict]]);
+  const common = { kv: await bucket(), verdicts, events: new Map(), words: new Map() };
+  const sinks = new Receivers().sinks(new Mortal());
+  let told = 0;
+  const party = partyOf({ ...common, sinks, onTold: () => void told++ });
+  const taken = await party.desk.take(verdict);
+  const before = { ...EMPTY_BOOK, heads: [...taken.incidents] };
+  await taken.told;
+  await party.teller.see(before).told;
+  expect(told).toBe(1);
 });
