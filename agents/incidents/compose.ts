@@ -182,7 +182,15 @@ function remarksOf({ kind, text }: Change, words: Explanation | undefined): stri
 
 function overWords({ service, mechanism, firstWindow, lastWindow }: Incident, change: Change) {
   const window = { startMs: windowMsOf(firstWindow).startMs, endMs: windowMsOf(lastWindow).endMs };
-  return `${service}: ${mechanism} was last seen ${formatWindow(window)} UTC; ${change.text}.`;
+  const [first, last] = [window.startMs, window.endMs].map((ms) => new Date(ms).toISOString());
+  // Times of day alone say nothing of one that went on for days.
+  const days =
+    first?.slice(0, 10) === last?.slice(0, 10) ? "" : `${dayOf(first)} to ${dayOf(last)}, `;
+  return `${service}: ${mechanism} was last seen ${days}${formatWindow(window)} UTC; ${change.text}.`;
+}
+
+function dayOf(instant = ""): string {
+  return instant.slice(0, 10);
 }
 
 /** What the cause cites, in its order. */

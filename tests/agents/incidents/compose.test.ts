@@ -74,6 +74,22 @@ test("an end is told with the words of what ended, and without next steps", () =
   expect(ended.evidence).toEqual(verdict.evidence);
 });
 
+test("the end of one that went on for days says which days", () => {
+  const life = new Life({ resolveAfterWindows: 1 });
+  life.see(fault(0));
+  life.see(fault(250));
+  life.see(quiet(251));
+  const [head] = life.book.heads;
+  const change = head?.pending.at(-1);
+  if (!head || !change) throw new Error("nothing was decided");
+  const told = { verdict: undefined, explanation: undefined, seenBefore: [], sinks: [] };
+  const over = recorded(undefined, head, change, told);
+  const [entry] = over.timeline;
+  expect(entry && noticeOf(over, entry)?.text).toContain(
+    "last seen 2026-01-29 to 2026-01-30, 08:45–05:40 UTC",
+  );
+});
+
 test("words about a cause that an incident is no longer about are not told of the new one", () => {
   const life = new Life({ resolveAfterWindows: 1 });
   const first = fault(0, { confidence: 0.6 });
