@@ -64,9 +64,8 @@ export function isResolved({ isAlarmed, resolvedEarly, resolvedAfter }: Told): b
   return isAlarmed && resolvedEarly === 0 && resolvedAfter === 1;
 }
 
-/** Whether nothing is wrong with what was told; a fault that raised no alarm has none to be wrong. */
+/** Whether people were told as they should be. A fault that raised no alarm was not. */
 export function isRight(told: Told): boolean {
-  if (!told.isAlarmed) return told.alarms.length === 0;
   return isOne(told) && isResolved(told);
 }
 

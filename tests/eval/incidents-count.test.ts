@@ -184,9 +184,9 @@ describe("what people cannot live with is counted", () => {
     expect(wordsOf(one)).toBe(words);
   });
 
-  test("no alarm is no alarm, and one that is no fault's does not count as one", async () => {
+  test("no alarm is not right either, and one that is no fault's does not count as one", async () => {
     const none = await told({});
-    expect([isRight(none), wordsOf(none)]).toEqual([true, "not alarmed"]);
+    expect([isRight(none), wordsOf(none)]).toEqual([false, "not alarmed"]);
     const other = await told({ 2: { notices: [notice("opened", { kind: "inconclusive" })] } });
     expect(isRight(other)).toBe(false);
     expect(figuresOf([none, other])).toMatchObject({ faults: 2, alarmed: 0, one_alarm: 0 });
