@@ -116,6 +116,7 @@ function lifeOf({ alarms }: Config): LifeRules {
     resolveAfterWindows: alarms.resolve_after_windows,
     reopenWithinMs: alarms.reopen_within,
     updateEveryMs: alarms.update_every,
+    remindEveryMs: alarms.remind_every,
     flapChanges: alarms.flap_changes,
     flapWithinMs: alarms.flap_within,
   };

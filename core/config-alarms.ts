@@ -157,6 +157,8 @@ export const Alarms = z.strictObject({
   reopen_within: Duration.default(7_200_000),
   /** Least time between two updates of an incident. */
   update_every: Duration.default(900_000),
+  /** An incident that goes on without news is told again after this long. */
+  remind_every: Duration.default(86_400_000),
   flap_changes: z.number().int().min(2).max(50).default(4),
   flap_within: Duration.default(7_200_000),
   maintenance: z.array(Maintenance).max(100).default([]),

@@ -61,6 +61,8 @@ export const Head = z.strictObject({
   flips: z.array(z.string()).max(100),
   isFlapping: z.boolean(),
   silencedBy: Token.optional(),
+  /** A person said that it is none: what it shows is normal from then on. */
+  isRejected: z.boolean().optional(),
   /** What sinks believe. */
   told: z.enum(["nothing", "open", "resolved"]),
   /** End of the window in which sinks were last told. */
@@ -75,8 +77,11 @@ export const Head = z.strictObject({
 });
 export type Head = z.infer<typeof Head>;
 
+export const BOOK_VERSION = 1;
+
 export const Book = z.strictObject({
-  version: z.literal(1),
+  /** Raised with every change of its shape. Stands first in the text, where older agents look for it. */
+  version: z.literal(BOOK_VERSION),
   heads: z.array(Head).max(HEADS_MAX + 1),
   silences: z.array(Silence).max(SILENCES_MAX),
   /** The last investigations that were taken, oldest first. */
@@ -84,7 +89,7 @@ export const Book = z.strictObject({
 });
 export type Book = z.infer<typeof Book>;
 
-export const EMPTY_BOOK: Book = { version: 1, heads: [], silences: [], taken: [] };
+export const EMPTY_BOOK: Book = { version: BOOK_VERSION, heads: [], silences: [], taken: [] };
 
 /** The id of a change, the same in its notice, its event and its record. */
 export function changeId(incident: string, seq: number): string {

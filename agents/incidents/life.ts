@@ -310,10 +310,18 @@ function openTold(head: Head, sighting: Sighting, given: Circumstances): Head {
       text: "it is back, and steady",
     });
   }
-  if (head.news.length === 0) return head;
   const sinceMs = Date.parse(sighting.window.end) - Date.parse(head.toldUntil ?? "");
+  if (head.news.length === 0) return reminded(head, sinceMs, sighting, given);
   if (!isUrgent(head) && sinceMs < given.rules.updateEveryMs) return head;
   const text = head.news.join("; ");
+  return told(head, "open", sighting, given, { kind: "updated", text });
+}
+
+/** What goes on for a day is still open: people forget, and some systems let an alert lapse. */
+function reminded(head: Head, sinceMs: number, sighting: Sighting, given: Circumstances): Head {
+  const isShown = head.lastWindow.end === sighting.window.end;
+  if (!isShown || sinceMs < given.rules.remindEveryMs) return head;
+  const text = `it goes on: ${head.windows} windows show it`;
   return told(head, "open", sighting, given, { kind: "updated", text });
 }
 

@@ -11,6 +11,8 @@ export interface LifeRules {
   readonly reopenWithinMs: number;
   /** What is new about an open incident is told at most this often; a higher severity at once. */
   readonly updateEveryMs: number;
+  /** An incident that goes on without news is told again after this long. */
+  readonly remindEveryMs: number;
   /** Resolved or opened again this many times within `flapWithinMs`, it flaps, and is told once. */
   readonly flapChanges: number;
   readonly flapWithinMs: number;

@@ -7,7 +7,7 @@ import type { z } from "zod";
 import { Notice } from "../../alarms/mod.ts";
 import { type Clock, type Logger, messageOf, PetrelError } from "../../core/mod.ts";
 import { isWrongSequence } from "../replies.ts";
-import { Book, changeId, EMPTY_BOOK } from "./book.ts";
+import { BOOK_VERSION, Book, changeId, EMPTY_BOOK } from "./book.ts";
 import { Incident } from "./record.ts";
 
 export const INCIDENTS_BUCKET = "PETREL_INCIDENTS";
@@ -101,23 +101,36 @@ export class IncidentStore {
     throw new PetrelError("CONFLICT", `notice ${notice.id} is being kept by another`, { key });
   }
 
+  /** A notice as it was first put together, if it is still kept. */
+  async notice(id: string): Promise<Notice | undefined> {
+    return (await this.#read(`n.${id}`, Notice))?.value;
+  }
+
   /** Keeps a notice that a sink never took, with the reason. */
   async bury(notice: Notice, sink: string, reason: string, at: string): Promise<void> {
     const letter = { notice, sink, reason: reason.slice(0, 1_000), at };
     await this.#options.kv.put(`dl.${notice.id}.${sink}`, JSON.stringify(letter));
   }
 
-  /** Follows records as they change, those that are there first, until `signal` aborts. */
+  /** Forgets a dead letter, if there is one. */
+  async unbury(noticeId: string, sink: string): Promise<void> {
+    await this.#options.kv.delete(`dl.${noticeId}.${sink}`);
+  }
+
+  /** Follows records as they change, those that are there first, until `signal` aborts or it ends. */
   async watch(take: (incident: Incident) => void, signal: AbortSignal): Promise<void> {
     const watch = await this.#options.kv.watch({ key: "inc.*", ignoreDeletes: true });
-    signal.addEventListener("abort", () => watch.stop(), { once: true });
-    if (signal.aborted) watch.stop();
-    void (async () => {
+    const stop = () => watch.stop();
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      if (signal.aborted) stop();
       for await (const entry of watch) {
         const value = this.#parse(entry.key, entry.string(), Incident);
         if (value) take(value);
       }
-    })().catch((error: unknown) => this.#options.log.error("incidents.watch_ended", { error }));
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
   }
 
   async #readBook(): Promise<{ book: Book; revision: number }> {
@@ -134,6 +147,7 @@ export class IncidentStore {
     if (entry.operation !== "PUT") return { value: undefined, revision: entry.revision };
     const text = entry.string();
     const value = this.#parse(key, text, schema);
+    if (value === undefined && isNewer(text)) throw newerThanWe(key);
     if (value === undefined) await this.#setAside(key, text);
     return { value, revision: entry.revision };
   }
@@ -168,6 +182,17 @@ export class IncidentStore {
   async #wait(): Promise<void> {
     await this.#options.clock.sleep(Math.random() * WAIT_MS_MAX);
   }
+}
+
+/** While a mesh is upgraded, what the newer agents write is not for the older ones to set aside. */
+function isNewer(text: string): boolean {
+  const version = /^\{"version":(\d+)[,}]/.exec(text)?.[1];
+  return version !== undefined && Number(version) > BOOK_VERSION;
+}
+
+function newerThanWe(key: string): PetrelError {
+  const message = `the ${key} of incidents is written by a newer Petrel: upgrade this one`;
+  return new PetrelError("UNAVAILABLE", message, { key });
 }
 
 function keyOf(id: string): string {

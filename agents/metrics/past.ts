@@ -15,13 +15,13 @@ export interface PastOptions {
 }
 
 /** What goes on for longer than this has become usual. */
-const LOOK_BACK_MS = 86_400_000;
+const LOOK_BACK_MS = 7 * 86_400_000;
 /** Each one is a query more of every metric. */
 const RANGES_MAX = 4;
 
 /**
  * Ranges of the same steps, the window's own last, without the samples of `incidents`; with them where
- * nothing else is left of a day.
+ * nothing else is left of a week.
  */
 export function rangesOf(
   window: Window,

@@ -5,7 +5,14 @@
 import type { KV } from "@nats-io/kv";
 import type { AgentDefinition, Mesh, Turn, TurnResult } from "../../a2a/mod.ts";
 import type { AlarmSink, SeenBefore, ToolUse } from "../../alarms/mod.ts";
-import { type Logger, newId, PetrelError, type Window, windowId } from "../../core/mod.ts";
+import {
+  type Logger,
+  newId,
+  PetrelError,
+  type Window,
+  windowId,
+  withRetry,
+} from "../../core/mod.ts";
 import type { Dependency } from "../../streams/mod.ts";
 import type { Explains } from "../explain/ports.ts";
 import type { Explanation } from "../explain/record.ts";
@@ -59,6 +66,10 @@ export type InvestigateOptions = Partial<Omit<Opening, "window">>;
 
 const SRE = "sre";
 const OWNERS_MAX = 5;
+const WATCH_AGAIN_MS = 2_000;
+/** How long the audit of a tool call is tried; NATS may be away for a while. */
+const TOOL_USE_MS_MAX = 300_000;
+const TOOL_USE_RETRY = { firstMs: 200, capMs: 10_000, attemptsMax: 100 };
 /** Told to the agents: what is normal lies outside of them. */
 const INCIDENTS_MAX = 50;
 /** Kept back of a caller's patience, to answer within it. */
@@ -78,6 +89,7 @@ export class SreAgent {
   /** Words that are paid for, and not yet kept. */
   readonly #made = new Map<string, Explanation>();
   #supervised: Promise<void> = Promise.resolve();
+  #remembered: Promise<void> = Promise.resolve();
 
   constructor(options: SreAgentOptions) {
     this.#options = options;
@@ -157,7 +169,16 @@ export class SreAgent {
   /** On record; the explanation does not wait for it. */
   #keepToolUse(investigation: string, use: ToolUse, signal: AbortSignal): void {
     const { mesh, log } = this.#options;
-    const sent = mesh.agent(SRE).then((self) => sendToolUse(self, investigation, use, signal));
+    const retrying = {
+      clock: mesh.clock,
+      signal,
+      deadlineMs: mesh.clock.nowMs() + TOOL_USE_MS_MAX,
+    };
+    const messageId = newId();
+    const sent = withRetry(TOOL_USE_RETRY, retrying, async () => {
+      const self = await mesh.agent(SRE);
+      await sendToolUse(self, { messageId, investigation, use }, signal);
+    });
     sent.catch((error: unknown) =>
       log.error("tool_use.not_recorded", { windowId: investigation, tool: use.tool, error }),
     );
@@ -175,7 +196,7 @@ export class SreAgent {
   async start(): Promise<void> {
     const { mesh, log, superviseEveryMs } = this.#options;
     await this.#replies.start();
-    await this.#remember();
+    this.#remembered = this.#remember();
     this.#supervised = supervise(
       {
         coordinator: this.#coordinator,
@@ -191,18 +212,24 @@ export class SreAgent {
     );
   }
 
-  /** Past incidents are a help and not a need: a store that is away costs what was seen before. */
+  /** Past incidents are a help and not a need: while the store is away nothing waits for them. */
   async #remember(): Promise<void> {
-    const take = (incident: Incident) => this.#memory.take(incident);
-    await this.#incidents.watch(take, this.#stop.signal).catch((error: unknown) => {
-      this.#options.log.warn("incidents.not_remembered", { error });
-    });
+    const { mesh, log } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await this.#incidents.watch((incident) => this.#memory.take(incident), signal);
+      } catch (error) {
+        log.warn("incidents.not_remembered", { error });
+      }
+      await mesh.clock.sleep(WATCH_AGAIN_MS, signal).catch(() => {});
+    }
   }
 
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#coordinator.stop();
-    await this.#supervised;
+    await Promise.all([this.#supervised, this.#remembered]);
     await this.#teller.stop();
     this.#replies.stop();
   }
@@ -324,11 +351,15 @@ export class SreAgent {
 
   async #answerInvestigation(turn: Turn): Promise<TurnResult> {
     const { investigation: id, window, baseline, query, alerted = false } = readRequest(turn.data);
-    const verdict = await this.investigate(toWindow(window), {
+    const { mesh, rules } = this.#options;
+    const asked = toWindow(window);
+    const verdict = await this.investigate(asked, {
       // Under the caller's name: nobody takes a window's own id, or another's.
       id: `${turn.caller}-${id}`.slice(0, 128),
       trace: turn.trace,
-      timeoutMs: turn.deadlineMs - this.#options.mesh.clock.nowMs() - ANSWER_MS,
+      timeoutMs: turn.deadlineMs - mesh.clock.nowMs() - ANSWER_MS,
+      // Nobody is woken by a question about last week.
+      isLookBack: asked.endMs < mesh.clock.nowMs() - rules.reopenWithinMs,
       ...(baseline.length > 0 ? { baseline: baseline.map(toWindow) } : {}),
       ...(query ? { query } : {}),
       alerted,
@@ -339,8 +370,9 @@ export class SreAgent {
   }
 }
 
-function isFault({ kind }: Head): boolean {
-  return kind === "fault";
+/** What a person rejected is how things are: its windows are normal, and it ends by itself. */
+function isFault({ kind, isRejected }: Head): boolean {
+  return kind === "fault" && isRejected !== true;
 }
 
 function lastingOf({ firstWindow, lastWindow }: Head): Window {

@@ -55,6 +55,8 @@ export interface Opening {
   readonly query?: LogQuerySpec;
   /** Something is known to be wrong in the window: rank suspects although nothing stands out. */
   readonly alerted?: boolean;
+  /** Somebody asked about what is long over: an answer to them, and no alarm. */
+  readonly isLookBack?: boolean;
   /** Default: the window's own id, so that a window is investigated once. */
   readonly id?: string;
   /** The trace of whoever asked; default: a new one. */
@@ -228,9 +230,9 @@ export class Coordinator {
   /** What the verdict means for the incidents; waits a while until those who are to be told are told. */
   async #announce(one: Case, verdict: Verdict): Promise<void> {
     const { incidents, mesh } = this.#options;
-    // A look at some services only is an answer to whoever asked: it alarms nobody, and cannot say that
-    // anything is over.
-    if (one.record.query !== undefined) return;
+    // A look at some services only, or at what is long over, is an answer to whoever asked: it alarms
+    // nobody, and cannot say that anything is over.
+    if (one.record.query !== undefined || one.record.isLookBack === true) return;
     const taken = await this.#persist(() => incidents.take(verdict));
     this.#tellWhatGoesOn(verdict, taken);
     // Who stops leaves it in the book: the next one sees to it, and nobody waits for a model or for NATS.
@@ -276,6 +278,7 @@ export class Coordinator {
       ...(opening.incidents ? { incidents: opening.incidents.map(windowToJson) } : {}),
       ...(opening.query ? { query: opening.query } : {}),
       ...(opening.alerted ? { alerted: true } : {}),
+      ...(opening.isLookBack ? { isLookBack: true } : {}),
       sources: sources.map((agent) => ({ agent, messageId: newId() })),
       timeoutMs: Math.max(1, Math.min(timeoutMs, Math.floor(opening.timeoutMs ?? timeoutMs))),
       state: "open",

@@ -6,11 +6,11 @@ import type { Window } from "../../core/mod.ts";
 import { windowsBefore } from "./schedule.ts";
 
 /** What goes on for longer than this has become usual. */
-const LOOK_BACK_MS = 86_400_000;
+const LOOK_BACK_MS = 7 * 86_400_000;
 
 /**
  * The last `count` windows before `window` in which no incident was, oldest first; fewer where there are
- * fewer within a day. The windows just before where there is none at all.
+ * fewer within a week. The windows just before where there is none at all.
  */
 export function normalBefore(
   window: Window,

@@ -7,7 +7,7 @@ import type { Transport } from "@a2a-js/sdk/client";
 import { z } from "zod";
 import { callParameters, type Turn, type TurnResult } from "../../a2a/mod.ts";
 import { ToolUse } from "../../alarms/mod.ts";
-import { newId, newTrace } from "../../core/mod.ts";
+import { newTrace } from "../../core/mod.ts";
 
 export const TOOL_USE_SCHEMA = "petrel.tool-use/v1";
 const TIMEOUT_MS = 10_000;
@@ -19,16 +19,16 @@ const ToolUseEvent = z.strictObject({
 });
 type ToolUseEvent = z.infer<typeof ToolUseEvent>;
 
-/** Throws what the mesh says. */
+/** The same message id again is the same call, told once. Throws what the mesh says. */
 export async function sendToolUse(
   self: Transport,
-  investigation: string,
-  use: ToolUse,
+  told: { readonly messageId: string; readonly investigation: string; readonly use: ToolUse },
   signal: AbortSignal,
 ): Promise<void> {
+  const { messageId, investigation, use } = told;
   const data: ToolUseEvent = { schema: TOOL_USE_SCHEMA, investigation, use };
   const message = {
-    messageId: newId(),
+    messageId,
     contextId: investigation,
     role: "ROLE_USER",
     parts: [{ data, mediaType: "application/json" }],

@@ -118,6 +118,7 @@ async function startSre(task: AlarmTask, watch: Stopwatch, stack: AsyncDisposabl
       afterWindows: alarms.after_windows,
       resolveAfterWindows: alarms.resolve_after_windows,
       reopenWithinMs: alarms.reopen_within,
+      remindEveryMs: 86_400_000,
       updateEveryMs: alarms.update_every,
       flapChanges: alarms.flap_changes,
       flapWithinMs: alarms.flap_within,

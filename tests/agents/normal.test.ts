@@ -38,8 +38,8 @@ describe("the windows that count as normal", () => {
     expect(normalBefore(NOW, 3, across)).toEqual([windowAt(575), windowAt(580), windowAt(595)]);
   });
 
-  test("what has gone on for a day has become usual", () => {
-    const usual = [{ startMs: NOW.startMs - 2 * DAY_MS, endMs: NOW.startMs }];
+  test("what has gone on for a week has become usual", () => {
+    const usual = [{ startMs: NOW.startMs - 8 * DAY_MS, endMs: NOW.startMs }];
     expect(normalBefore(NOW, 3, usual)).toEqual([windowAt(585), windowAt(590), windowAt(595)]);
   });
 

@@ -37,6 +37,7 @@ export const RULES: LifeRules = {
   resolveAfterWindows: 3,
   reopenWithinMs: 120 * MINUTE_MS,
   updateEveryMs: 15 * MINUTE_MS,
+  remindEveryMs: 24 * 60 * MINUTE_MS,
   flapChanges: 4,
   flapWithinMs: 120 * MINUTE_MS,
 };

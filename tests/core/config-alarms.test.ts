@@ -19,6 +19,7 @@ test("nothing said is nobody told, and an incident's life as documented", () => 
     resolve_after_windows: 3,
     reopen_within: 7_200_000,
     update_every: 900_000,
+    remind_every: 86_400_000,
     flap_changes: 4,
     flap_within: 7_200_000,
     maintenance: [],

@@ -373,3 +373,14 @@ test("whatever comes in whatever order: sinks are told open and resolved in turn
   );
   fc.assert(property, { seed, numRuns: 300 });
 });
+
+test("what goes on without news is told again after a day, as an update", () => {
+  const life = new Life();
+  life.see(fault(0));
+  const told: string[] = [];
+  for (let at = 1; at <= 2 * 288; at++) {
+    told.push(...life.see(fault(at)).map((one) => `${at} ${one}`));
+    life.settle();
+  }
+  expect(told).toEqual(["288 told updated", "576 told updated"]);
+});

@@ -1,5 +1,6 @@
 /** From a window to the audit: what the SRE agent tells, asks and records, with a model that digs. */
 import { afterAll, expect, test } from "bun:test";
+import { SendMessageRequest, TaskState } from "@a2a-js/sdk";
 import type { KV } from "@nats-io/kv";
 import type { Mesh, Turn } from "../../../a2a/mod.ts";
 import { Explainer } from "../../../agents/explain/explainer.ts";
@@ -14,7 +15,14 @@ import {
 import { readRequest } from "../../../agents/protocol.ts";
 import type { Notice } from "../../../alarms/mod.ts";
 import { readAudit } from "../../../bridge/mod.ts";
-import { redact, silentLogger, systemClock, windowId } from "../../../core/mod.ts";
+import {
+  newId,
+  redact,
+  silentLogger,
+  systemClock,
+  windowId,
+  windowToJson,
+} from "../../../core/mod.ts";
 import type { SourceReport } from "../../../streams/mod.ts";
 import { openMesh } from "../../a2a/echo.ts";
 import { startNats } from "../../support/nats.ts";
@@ -237,4 +245,25 @@ test("a look at some services only is an answer, and no alarm", async () => {
   const verdict = await sre.investigate(WINDOW, { baseline: [], query });
   expect(verdict?.outcome).toBe("incident");
   expect(told).toEqual([]);
+});
+
+test("a question about what is long over is an answer, and no alarm", async () => {
+  const { sre, mesh, told } = await sreOver(async () => report([finding()]));
+  const { start, end } = windowToJson(WINDOW);
+  const data = {
+    schema: "petrel.investigate/v1",
+    investigation: "asked",
+    window: { start, end },
+    baseline: [],
+  };
+  const message = {
+    messageId: newId(),
+    role: "ROLE_USER",
+    parts: [{ data, mediaType: "application/json" }],
+  };
+  const task = await mesh.transport("sre").sendMessage(SendMessageRequest.fromJSON({ message }));
+  expect(task).toMatchObject({ status: { state: TaskState.TASK_STATE_COMPLETED } });
+  expect(told).toEqual([]);
+  await sre.investigate(WINDOW, { baseline: [] });
+  expect(told).toHaveLength(1);
 });
