@@ -88,7 +88,7 @@ function startInvestigation(port: MeshPort): ToolDefinition {
       "that takes longer than waitSeconds, with a task id for get_task. It counts as read-only: it reads " +
       "Splunk, Prometheus and Grafana and changes nothing in them; what it finds is kept as an incident, " +
       "and its alarm is sent by the same rules as that of a window Petrel looks at by itself, unless " +
-      "it was asked about some services only.",
+      "it was asked about some services only or about what is long over.",
     input: z.strictObject({
       from: z.string().max(40).describe("start: ISO 8601 with zone, e.g. 2026-11-21T14:40:00Z"),
       to: z.string().max(40).describe("end: ISO 8601 with zone; at most 24 hours after from"),
