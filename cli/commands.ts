@@ -78,6 +78,8 @@ ${CONFIG_HELP}`,
        petrel incidents silence --match FIELD=VALUE... (--for D | --until T) [--from T] --comment "…" [options]
        petrel incidents silences [options]
        petrel incidents unsilence ID [options]
+       petrel incidents dead [--service S] [--limit N] [options]
+       petrel incidents redeliver ID [--sink NAME] [options]
        petrel incidents watch [--every 5s] [options]
 
   list      those that are not closed, newest first
@@ -87,6 +89,8 @@ ${CONFIG_HELP}`,
   silence   nobody is told of what matches, until it ends; it is still found, kept and listed
   silences  those that were set, and the maintenance of the configuration
   unsilence a silence ends now
+  dead      those with notices that a sink never took
+  redeliver what a sink never took is sent to it again, once
   watch     every change as it comes, until Ctrl-C
 
   ID                an incident's id, or its beginning when it is one incident's alone
@@ -95,10 +99,11 @@ ${CONFIG_HELP}`,
   --limit N         at most so many (default 50)
   --match F=V       service, mechanism, severity, kind or location; = or !=, * is any text; all have to match
   --for, --until    how long, such as 2h, or until when: ISO 8601 with a zone
+  --sink NAME       to this sink alone, such as slack
   --json            one JSON object; watch writes one per change
 ${CONFIG_HELP}
 It asks the SRE agent in the mesh. Exit codes beside the common ones: 1 there is no such incident or
-silence, or more than one; 4 no SRE agent is in the mesh.
+silence, or more than one; or redeliver left a notice dead; 4 no SRE agent is in the mesh.
 
 examples:
   petrel incidents

@@ -1,9 +1,15 @@
 /**
- * Brings one notice to one sink: again and again while the sink says later, at most for as long as the
- * configuration allows. At least once, always under the same id; once, where the receiver knows the id.
+ * Brings one notice to one sink: again and again while the sink says later, or refuses credentials, at most
+ * for as long as the configuration allows. At least once, always under the same id; once, where the receiver knows the id.
  */
 import type { AlarmSink, Notice } from "../../alarms/mod.ts";
-import { asPetrelError, type Clock, type Logger, messageOf } from "../../core/mod.ts";
+import {
+  asPetrelError,
+  type Clock,
+  type Logger,
+  messageOf,
+  type PetrelError,
+} from "../../core/mod.ts";
 
 export interface DeliverOptions {
   readonly clock: Clock;
@@ -36,13 +42,13 @@ export async function deliver(
   const deadlineMs = clock.nowMs() + retryForMs;
   for (let attempt = 1; ; attempt++) {
     if (!(await isPending())) return { state: "delivered" };
-    const error = await attemptOf(sink, notice, signal);
+    const error = await attemptOf(sink, notice, signal, sink.timeoutMs);
     if (error === undefined) return { state: "delivered" };
     // Stopped, not refused: the next owner sends it.
     signal.throwIfAborted();
-    const { retry, fields } = asPetrelError(error, "INTERNAL", `sink ${sink.name}`);
-    const waitMs = waitOf(attempt, fields["retryAfterMs"]);
-    const again = retry === "later" && clock.nowMs() + waitMs < deadlineMs;
+    const failure = asPetrelError(error, "INTERNAL", `sink ${sink.name}`);
+    const waitMs = waitOf(attempt, failure.fields["retryAfterMs"]);
+    const again = isWorthAnother(failure) && clock.nowMs() + waitMs < deadlineMs;
     const told = { sink: sink.name, noticeId: notice.id, attempt, error };
     log[again ? "warn" : "error"](again ? "alarm.not_sent" : "alarm.dead", told);
     if (!again) return { state: "dead", reason: messageOf(error) };
@@ -50,9 +56,22 @@ export async function deliver(
   }
 }
 
-/** A sink that ignores its own deadline is left alone after it. */
-async function attemptOf(sink: AlarmSink, notice: Notice, stop: AbortSignal): Promise<unknown> {
-  const late = AbortSignal.timeout(sink.timeoutMs);
+/** Whether another attempt may fare better: credentials that are refused are being rotated, more often than not. */
+export function isWorthAnother({ retry, code }: PetrelError): boolean {
+  return retry === "later" || code === "UNAUTHENTICATED";
+}
+
+/**
+ * One attempt; a sink that ignores its own deadline is left alone after it. Resolves with what went wrong,
+ * if anything did.
+ */
+export async function attemptOf(
+  sink: AlarmSink,
+  notice: Notice,
+  stop: AbortSignal,
+  timeoutMs: number,
+): Promise<unknown> {
+  const late = AbortSignal.timeout(timeoutMs);
   const either = AbortSignal.any([stop, late]);
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(either.reason);

@@ -14,6 +14,9 @@ const schema = z.literal(INCIDENTS_SCHEMA);
 const Instant = z.iso.datetime({ offset: true });
 /** An id, or its beginning if that is one incident's alone. */
 const IncidentRef = z.string().regex(/^[A-Za-z0-9-]{4,128}$/);
+const SINK_CHARS_MAX = 100;
+/** Notices that one request sends again. */
+export const REDELIVERED_MAX = 200;
 const Note = z.string().min(1).max(2_000);
 
 export const IncidentsRequest = z.discriminatedUnion("action", [
@@ -22,6 +25,8 @@ export const IncidentsRequest = z.discriminatedUnion("action", [
     action: z.literal("list"),
     states: z.array(z.enum(INCIDENT_STATES)).min(1).max(4).optional(),
     service: z.string().min(1).max(200).optional(),
+    /** Only those with a notice that a sink never took. */
+    isDead: z.literal(true).optional(),
     /** Newest first. */
     limit: z.number().int().min(1).max(500).default(50),
   }),
@@ -53,6 +58,14 @@ export const IncidentsRequest = z.discriminatedUnion("action", [
   }),
   z.strictObject({ schema, action: z.literal("unsilence"), silence: Token }),
   z.strictObject({ schema, action: z.literal("silences") }),
+  /** Sends again what is a dead letter, once. */
+  z.strictObject({
+    schema,
+    action: z.literal("redeliver"),
+    incident: IncidentRef,
+    /** At this sink alone. */
+    sink: z.string().min(1).max(SINK_CHARS_MAX).optional(),
+  }),
 ]);
 export type IncidentsRequest = z.infer<typeof IncidentsRequest>;
 /** As somebody writes it, with defaults left out. */
@@ -79,8 +92,19 @@ export const IncidentSummary = Incident.pick({
   silencedBy: true,
   judgement: true,
   investigation: true,
+}).extend({
+  /** Sinks that never took a notice of it; absent where there are none. */
+  dead: z.array(z.string().max(SINK_CHARS_MAX)).min(1).max(20).optional(),
 });
 export type IncidentSummary = z.infer<typeof IncidentSummary>;
+
+const RedeliveredOutcome = z.strictObject({
+  seq: z.number().int().min(1),
+  sink: z.string().max(SINK_CHARS_MAX),
+  state: z.enum(["delivered", "dead"]),
+  /** Why it is dead, or was not tried. */
+  reason: z.string().max(500).optional(),
+});
 
 export const IncidentsAnswer = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -90,12 +114,25 @@ export const IncidentsAnswer = z.discriminatedUnion("kind", [
     isCut: z.boolean(),
   }),
   z.strictObject({ kind: z.literal("incident"), incident: Incident }),
-  z.strictObject({ kind: z.literal("silence"), silence: Silence }),
+  z.strictObject({
+    kind: z.literal("silence"),
+    silence: Silence,
+    /** Incidents that are not closed and match it now. */
+    matching: z.number().int().min(0),
+  }),
   z.strictObject({
     kind: z.literal("silences"),
     silences: z.array(Silence).max(1_000),
     /** Of the configuration, in words: `Sun 02:00-04:00 UTC service=ledger-*`. */
     maintenance: z.array(z.string()).max(100),
+  }),
+  z.strictObject({
+    kind: z.literal("redelivered"),
+    incident: Token,
+    /** Of each notice that was dead, at each sink. */
+    outcomes: z.array(RedeliveredOutcome).max(REDELIVERED_MAX),
+    /** There are more that are dead. */
+    isCut: z.boolean(),
   }),
 ]);
 export type IncidentsAnswer = z.infer<typeof IncidentsAnswer>;

@@ -4,19 +4,21 @@
  */
 import type { Turn, TurnResult } from "../../a2a/mod.ts";
 import { type Clock, limits, newId, PetrelError } from "../../core/mod.ts";
-import { type Book, type Head, SILENCES_BYTES_MAX, SILENCES_MAX } from "./book.ts";
+import type { Book, Head } from "./book.ts";
 import { changed } from "./change.ts";
 import { current } from "./compose.ts";
+import { deadOf } from "./deliveries.ts";
 import type { IncidentDesk } from "./desk.ts";
 import {
   type IncidentSummary,
   type IncidentsAnswer,
   type IncidentsRequest,
+  REDELIVERED_MAX,
   readIncidentsRequest,
   IncidentSummary as SummaryShape,
 } from "./protocol.ts";
 import type { Change, Incident, Judgement } from "./record.ts";
-import { type Maintenance, maintenanceWords } from "./silences.ts";
+import { type Maintenance, maintenanceWords, matchesAll, withSilence } from "./silences.ts";
 import type { IncidentStore } from "./store.ts";
 import type { Teller } from "./teller.ts";
 
@@ -41,6 +43,8 @@ const SUPERVISOR = "supervisor";
 const READS: readonly IncidentsRequest["action"][] = ["list", "show", "silences"];
 /** Records looked through for one list. */
 const LOOKED_AT_MAX = 5_000;
+/** Kept back of a caller's patience, to answer within it. */
+const ANSWER_MS = 1_000;
 /** Below what a message may have, as the task keeps the answer too. */
 const LIST_BYTES_MAX = limits.ARTIFACT_BYTES_MAX;
 
@@ -82,6 +86,8 @@ function answerOf(
       return unsilence(asked.silence, options);
     case "silences":
       return listSilences(options);
+    case "redeliver":
+      return redeliver(asked, turn, options);
     default:
       asked satisfies never;
       throw new PetrelError("INTERNAL", "an action of incidents that nobody handles");
@@ -91,17 +97,20 @@ function answerOf(
 function wordsOf(answer: IncidentsAnswer): string {
   if (answer.kind === "incidents") return `${answer.incidents.length} incidents`;
   if (answer.kind === "incident") return answer.incident.title;
+  if (answer.kind === "redelivered") return `${answer.outcomes.length} notices tried again`;
   return answer.kind === "silence" ? "silenced" : `${answer.silences.length} silences`;
 }
 
 async function list(
-  { states = STATES_SHOWN, service, limit }: Asked<"list">,
+  { states = STATES_SHOWN, service, isDead, limit }: Asked<"list">,
   { store }: RequestsOptions,
 ): Promise<IncidentsAnswer> {
   const { heads } = await store.book();
   const ids = (await idsOf(store, heads)).reverse().slice(0, LOOKED_AT_MAX);
   const isWanted = (one: IncidentSummary) =>
-    (states ?? []).includes(one.state) && (service === undefined || one.services.includes(service));
+    (states ?? []).includes(one.state) &&
+    (service === undefined || one.services.includes(service)) &&
+    (isDead === undefined || one.dead !== undefined);
   const found: IncidentSummary[] = [];
   for (let at = 0; at < ids.length && found.length <= limit; at += limit) {
     const some = ids.slice(at, at + limit);
@@ -133,7 +142,11 @@ function summaryOf(
   record: Incident | undefined,
   head: Head | undefined,
 ): IncidentSummary | undefined {
-  if (record) return SummaryShape.strip().parse(current(record, head));
+  if (record) {
+    const dead = [...new Set(deadOf(record).map(({ sink }) => sink))].slice(0, 20);
+    const shown = { ...current(record, head), ...(dead.length > 0 ? { dead } : {}) };
+    return SummaryShape.strip().parse(shown);
+  }
   if (head?.state !== "pending") return undefined;
   return SummaryShape.strip().parse({ ...head, title: `${head.service}: ${head.mechanism}` });
 }
@@ -198,8 +211,12 @@ async function note(
   const text = cause === "" ? "that was not the cause" : `the cause is ${cause}`;
   const book = await store.changeBook((now) => {
     if (!headOf(now.heads, id)) return now;
+    // Rejected, and nothing else in its place: it was no incident.
+    const isRejected = !isConfirmed && cause === "";
     const heads = now.heads.map((head) =>
-      head.id === id ? changed(head, { at }, { owner }, { kind, text, by }) : head,
+      head.id === id
+        ? changed({ ...head, isRejected }, { at }, { owner }, { kind, text, by })
+        : head,
     );
     return { ...now, heads };
   });
@@ -235,18 +252,13 @@ async function silence(
     throw new PetrelError("USAGE", `until: ${until} is over, or not after ${from}`);
   }
   const made = { id: newId(), matchers, from, until, by: personOf(turn), comment };
-  await store.changeBook((book) => {
-    if (book.silences.length >= SILENCES_MAX) {
-      throw new PetrelError("TOO_LARGE", `there are ${SILENCES_MAX} silences already`);
-    }
-    const silences = [...book.silences, made];
-    // They are in the book, which is one message, beside the incidents.
-    if (Buffer.byteLength(JSON.stringify(silences)) > SILENCES_BYTES_MAX) {
-      throw new PetrelError("TOO_LARGE", "the silences there are leave no room for this one");
-    }
-    return { ...book, silences };
+  const { heads } = await store.changeBook((book) => {
+    return { ...book, silences: [...withSilence(book.silences, made, clock.nowMs())] };
   });
-  return { kind: "silence", silence: made };
+  const matching = heads.filter(
+    (head) => head.state !== "closed" && matchesAll(matchers, head),
+  ).length;
+  return { kind: "silence", silence: made, matching };
 }
 
 async function unsilence(id: string, options: RequestsOptions): Promise<IncidentsAnswer> {
@@ -265,6 +277,18 @@ async function listSilences({ store, maintenance }: RequestsOptions): Promise<In
     silences: book.silences,
     maintenance: maintenance.slice(0, 100).map(maintenanceWords),
   };
+}
+
+async function redeliver(
+  { incident, sink }: Asked<"redeliver">,
+  { deadlineMs, signal }: Turn,
+  { store, teller }: RequestsOptions,
+): Promise<IncidentsAnswer> {
+  const record = await recordOf(incident, store);
+  const all = deadOf(record, sink);
+  const dead = all.slice(0, REDELIVERED_MAX);
+  const outcomes = await teller.redeliver(record.id, dead, deadlineMs - ANSWER_MS, signal);
+  return { kind: "redelivered", incident: record.id, outcomes, isCut: dead.length < all.length };
 }
 
 function personOf({ caller, onBehalf }: Turn): string {

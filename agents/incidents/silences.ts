@@ -1,5 +1,6 @@
 /** Which incidents are held back, and when: silences that people set, and maintenance that recurs. Pure. */
 import { PetrelError } from "../../core/mod.ts";
+import { SILENCES_BYTES_MAX, SILENCES_MAX } from "./book.ts";
 import { Matcher, type Silence } from "./record.ts";
 
 /** What matchers look at. */
@@ -55,6 +56,36 @@ export function silencedBy(
     (one) => matchesAll(one.matchers, subject) && isDuring(one, startMs, endMs),
   );
   return planned ? MAINTENANCE_ID : undefined;
+}
+
+/**
+ * The silences with one more. Those that are over are kept for windows that are caught up; they go, longest
+ * over first, where they are in its way. Throws TOO_LARGE when those that hold, or will, leave no room.
+ */
+export function withSilence(
+  known: readonly Silence[],
+  made: Silence,
+  nowMs: number,
+): readonly Silence[] {
+  const isOver = ({ until }: Silence) => Date.parse(until) <= nowMs;
+  const standing = [...known.filter((one) => !isOver(one)), made];
+  if (standing.length > SILENCES_MAX) {
+    throw new PetrelError("TOO_LARGE", `there are ${SILENCES_MAX} silences already`);
+  }
+  if (!fits(standing)) {
+    throw new PetrelError("TOO_LARGE", "the silences there are leave no room for this one");
+  }
+  const over = known.filter(isOver).toSorted((a, b) => Date.parse(a.until) - Date.parse(b.until));
+  while (over.length > 0 && !fits([...over, ...standing])) over.shift();
+  return [...over, ...standing];
+}
+
+/** They are in the book, which is one message, beside the incidents. */
+function fits(silences: readonly Silence[]): boolean {
+  return (
+    silences.length <= SILENCES_MAX &&
+    Buffer.byteLength(JSON.stringify(silences)) <= SILENCES_BYTES_MAX
+  );
 }
 
 export function matchesAll(matchers: readonly Matcher[], subject: Silenceable): boolean {

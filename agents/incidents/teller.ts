@@ -10,10 +10,12 @@ import type { Verdict } from "../sre/records.ts";
 import { type Book, changeId, type Head, type Pending } from "./book.ts";
 import { noticeOf, recorded } from "./compose.ts";
 import { deliver } from "./deliver.ts";
+import { type DeadDelivery, marked } from "./deliveries.ts";
 import { isDone } from "./life.ts";
 import { featuresOf, type IncidentMemory } from "./memory.ts";
 import { ownVerdict, ownWords } from "./own-words.ts";
 import type { Change, ChangeKind, Incident } from "./record.ts";
+import { BUSY, type Outcome, redeliverAt, untried } from "./redeliver.ts";
 import type { IncidentStore } from "./store.ts";
 
 export interface TellerOptions {
@@ -87,6 +89,33 @@ export class Teller {
       recorded: Promise.all(mine.map((one) => one.recorded)),
       told: Promise.all(mine.map((one) => one.told)),
     });
+  }
+
+  /**
+   * Sends dead notices of an incident again, once each, until `deadlineMs`; in the order of their changes
+   * at each sink. Rejects with what the store says, and when this process stops or `signal` aborts: what
+   * was not sent then is still dead.
+   */
+  async redeliver(
+    incident: string,
+    dead: readonly DeadDelivery[],
+    deadlineMs: number,
+    signal: AbortSignal,
+  ): Promise<Outcome[]> {
+    const { store, clock, log, sinks } = this.#options;
+    const either = AbortSignal.any([signal, this.#stop.signal]);
+    const perSink = Map.groupBy(dead, ({ sink }) => sink);
+    const outcomes = [...perSink].map(async ([name, deliveries]) => {
+      const seqs = deliveries.map(({ seq }) => seq).sort((a, b) => a - b);
+      const sink = sinks.find((one) => one.name === name);
+      if (!sink) return untried(name, seqs, "no sink of this name is configured");
+      const line = `${incident} ${name}`;
+      // What is in line there may be tried for long; nobody waits for that.
+      if (this.#tails.has(line)) return untried(name, seqs, BUSY);
+      const options = { store, clock, log, deadlineMs };
+      return this.#after(line, () => redeliverAt(incident, seqs, sink, options, either));
+    });
+    return (await Promise.all(outcomes)).flat();
   }
 
   async stop(): Promise<void> {
@@ -201,7 +230,7 @@ export class Teller {
     await this.#lasting(() =>
       store.changeIncident(
         notice.incident,
-        (now) => now && marked(now, seq, sink.name, outcome.state),
+        (now) => now && marked(now, { seq, sink: sink.name }, "pending", outcome.state),
       ),
     );
   }
@@ -247,16 +276,6 @@ function heard(seeing: Seeing): Seeing {
   seeing.recorded.catch(() => {});
   seeing.told.catch(() => {});
   return seeing;
-}
-
-function marked(incident: Incident, seq: number, sink: string, state: "delivered" | "dead") {
-  const timeline = incident.timeline.map((entry) =>
-    // Whoever was first has said how it ended.
-    entry.seq === seq && entry.deliveries[sink] === "pending"
-      ? { ...entry, deliveries: { ...entry.deliveries, [sink]: state } }
-      : entry,
-  );
-  return { ...incident, timeline };
 }
 
 /** The book without a change that is done with; an incident that is over leaves it with its last. */

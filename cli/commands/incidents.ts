@@ -10,6 +10,8 @@ const VERBS = [
   "silence",
   "silences",
   "unsilence",
+  "dead",
+  "redeliver",
   "watch",
 ] as const;
 
@@ -21,6 +23,8 @@ const LOAD: Readonly<Record<(typeof VERBS)[number], () => Promise<CommandModule>
   silence: () => import("../incidents/silence.ts"),
   silences: () => import("../incidents/silences.ts"),
   unsilence: () => import("../incidents/unsilence.ts"),
+  dead: () => import("../incidents/dead.ts"),
+  redeliver: () => import("../incidents/redeliver.ts"),
   watch: () => import("../incidents/watch.ts"),
 };
 

@@ -24,6 +24,8 @@ import { openMesh } from "../wire.ts";
 
 const AGENT = "sre";
 const ANSWER_MS_MAX = 15_000;
+/** Sinks are waited for. */
+const REDELIVER_MS_MAX = 60_000;
 const WORDS_CHARS_MAX = 600;
 /** docs/binding-nats.md: for whom a caller asks. */
 const ON_BEHALF = "a2a-on-behalf";
@@ -82,8 +84,9 @@ export class SreClient {
         metadata: { skillId: INCIDENTS_SKILL },
       },
     });
+    const timeoutMs = request.action === "redeliver" ? REDELIVER_MS_MAX : ANSWER_MS_MAX;
     const serviceParameters = {
-      ...callParameters({ timeoutMs: ANSWER_MS_MAX, trace: newTrace() }),
+      ...callParameters({ timeoutMs, trace: newTrace() }),
       ...(this.#person === undefined ? {} : { [ON_BEHALF]: this.#person }),
     };
     return this.#mesh.transport(AGENT).sendMessage(params, { serviceParameters, signal });

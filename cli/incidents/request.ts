@@ -21,7 +21,7 @@ const REFUSED = 1;
 
 /**
  * Asks, and prints the answer of the kind that belongs to the request: `words` of it, or itself as JSON.
- * Resolves with the exit code. Throws as SreClient.ask.
+ * Resolves with the exit code, which `codeOf` says of an answer that is no success. Throws as SreClient.ask.
  */
 export async function answerRequest<K extends Kind>(
   values: CommonValues,
@@ -29,6 +29,7 @@ export async function answerRequest<K extends Kind>(
   kind: K,
   words: (answer: AnswerOf<K>) => string,
   signal: AbortSignal,
+  codeOf: (answer: AnswerOf<K>) => number = () => 0,
 ): Promise<number> {
   const client = await SreClient.open(configFrom(values));
   try {
@@ -39,7 +40,7 @@ export async function answerRequest<K extends Kind>(
     }
     if (!isOf(answer, kind)) throw unexpected(answer.kind);
     process.stdout.write(`${values.json ? jsonText(answer) : words(answer)}\n`);
-    return 0;
+    return codeOf(answer);
   } finally {
     await client.close();
   }

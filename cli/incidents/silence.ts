@@ -33,7 +33,13 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     ...span,
     comment,
   });
-  return answerRequest(values, request, "silence", silencedWords, signal);
+  return answerRequest(
+    values,
+    request,
+    "silence",
+    (answer) => silencedWords(answer, systemClock.nowMs()),
+    signal,
+  );
 }
 
 interface Span {

@@ -157,8 +157,10 @@ function commandsOf({
   investigation,
   investigations,
   judgement,
+  timeline,
 }: Incident): string[][] {
   const others = investigations.length > 1 ? `, one of ${count(investigations.length)}` : "";
+  const isDead = timeline.some((one) => Object.values(one.deliveries).includes("dead"));
   const isPasted = taskId !== undefined && PASTED.test(taskId);
   return [
     ["  incident", id],
@@ -166,6 +168,7 @@ function commandsOf({
     ...(taskId === undefined ? [] : [["  A2A task", oneLine(taskId, 128)]]),
     ...(isPasted ? [["", `petrel audit show ${taskId}`]] : []),
     ...(isPasted ? [["", `petrel audit replay --task ${taskId}`]] : []),
+    ...(isDead ? [["  not taken", `petrel incidents redeliver ${id}`]] : []),
     ...(judgement ? [] : [["  was it so?", `petrel incidents confirm ${id}`]]),
   ];
 }

@@ -33,15 +33,19 @@ export function listWords(
 }
 
 function noneWords({ states, service }: Asked): string {
-  const whose = service === undefined ? "" : ` of ${oneLine(service, 100)}`;
   const last = states.at(-1) ?? "";
   const list = states.length > 1 ? `${states.slice(0, -1).join(", ")} or ${last}` : last;
   const closed = states.includes("closed") ? "" : " (those that are over: --state closed)";
-  return `no incident${whose} is ${list}${closed}`;
+  return `no incident${noneOf(service)} is ${list}${closed}`;
+}
+
+/** ` of payment-service`, where one was asked for. */
+export function noneOf(service: string | undefined): string {
+  return service === undefined ? "" : ` of ${oneLine(service, 100)}`;
 }
 
 /** As few characters as tell all of them apart. */
-function idChars(ids: readonly string[]): number {
+export function idChars(ids: readonly string[]): number {
   let chars = ID_CHARS_MIN;
   const longest = Math.max(...ids.map((id) => id.length));
   const isTold = () => new Set(ids.map((id) => id.slice(0, chars))).size === ids.length;
@@ -75,9 +79,10 @@ function rowOf(one: IncidentSummary, chars: number, room: Room): string[] {
 }
 
 /** What sets an incident apart, beside how it stands. */
-function marksOf({ kind, silencedBy, judgement }: IncidentSummary): string[] {
+function marksOf({ kind, silencedBy, judgement, dead }: IncidentSummary): string[] {
   return [
     kind === "fault" ? "" : kind,
+    dead === undefined ? "" : "dead letters",
     silencedBy === undefined ? "" : "silenced",
     judgement === undefined ? "" : judgement.isConfirmed ? "confirmed" : "rejected",
   ].filter(Boolean);

@@ -2,12 +2,14 @@
 import type { Matcher, Silence } from "../../agents/mod.ts";
 import { columns } from "./lines.ts";
 import { lengthWords, minuteWords } from "./moments.ts";
-import { colour, oneLine } from "./text.ts";
+import { colour, count, oneLine } from "./text.ts";
 
 const MINUTE_MS = 60_000;
 
 interface One {
   readonly silence: Silence;
+  /** Incidents that match it and are not closed. */
+  readonly matching: number;
 }
 
 /** `service=payment-* severity!=critical`; a value with a blank in quotes. */
@@ -19,14 +21,22 @@ export function matchersWords(matchers: readonly Matcher[]): string {
   return words.join(" ");
 }
 
-export function silencedWords({ silence }: One): string {
+/** What was silenced, for how long, and what that holds back as things are. */
+export function silencedWords({ silence, matching }: One, nowMs: number): string {
   const { id, from, until, matchers, comment } = silence;
   const minutes = Math.round((Date.parse(until) - Date.parse(from)) / MINUTE_MS);
   return [
     `${colour("green", "silenced")} ${matchersWords(matchers)}`,
     `  ${minuteWords(from)} to ${minuteWords(until)} (${lengthWords(minutes * MINUTE_MS)}): ${oneLine(comment, 500)}`,
+    `  ${matchingWords(matching, nowMs >= Date.parse(from))}`,
     colour("grey", `  ends early with: petrel incidents unsilence ${id}`),
   ].join("\n");
+}
+
+function matchingWords(matching: number, holds: boolean): string {
+  if (matching === 0) return colour("yellow", "matches no incident that is open now");
+  const incidents = `${count(matching)} ${matching === 1 ? "incident" : "incidents"}`;
+  return holds ? `holds back ${incidents} now` : `would hold back ${incidents} now`;
 }
 
 interface All {

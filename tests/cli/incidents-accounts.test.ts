@@ -39,7 +39,13 @@ test("a person asks as cli, and the SRE agent answers as sre", async () => {
   const dir = await mkdtemp(join(tmpdir(), "petrel-incidents-"));
   const config = join(dir, "petrel.yaml");
   await Bun.write(config, `nats: { servers: ["${nats.url}"], user: cli, password: cli }\n`);
-  for (const words of [[], ["show", POOL_ID], ["confirm", POOL_ID], ["silences"]]) {
+  for (const words of [
+    [],
+    ["show", POOL_ID],
+    ["confirm", POOL_ID],
+    ["silences"],
+    ["redeliver", POOL_ID],
+  ]) {
     const { code, err } = await petrel(["incidents", ...words, "--config", config]);
     expect([code, err]).toEqual([0, ""]);
   }

@@ -18,6 +18,10 @@ export interface Known {
   incidents: Incident[];
   silences: Silence[];
   readonly maintenance: string[];
+  /** What a silence holds back. */
+  matching?: number;
+  /** Why sinks still refuse. */
+  refusals?: Readonly<Record<string, string>>;
 }
 
 /** Answers from `known`, and changes it. `now` is every moment it writes down. */
@@ -59,11 +63,12 @@ interface Asking {
 function answerTo(known: Known, request: IncidentsRequest, { now, by }: Asking): IncidentsAnswer {
   switch (request.action) {
     case "list": {
-      const { states, service, limit } = request;
+      const { states, service, isDead, limit } = request;
       const found = known.incidents.filter(
         (one) =>
           (states ?? [one.state]).includes(one.state) &&
-          (service === undefined || one.services.includes(service)),
+          (service === undefined || one.services.includes(service)) &&
+          (isDead === undefined || deadIn(one).length > 0),
       );
       const newest = found.toSorted((one, other) => (one.openedAt < other.openedAt ? 1 : -1));
       const incidents = newest.slice(0, limit).map(summaryOf);
@@ -84,7 +89,7 @@ function answerTo(known: Known, request: IncidentsRequest, { now, by }: Asking):
       const { matchers, from = now, until, comment } = request;
       const silence = { id: newId(), matchers, from, until, comment, by };
       known.silences.push(silence);
-      return { kind: "silence", silence };
+      return { kind: "silence", silence, matching: known.matching ?? 0 };
     }
     case "unsilence": {
       const left = known.silences.filter(({ id }) => id !== request.silence);
@@ -95,6 +100,19 @@ function answerTo(known: Known, request: IncidentsRequest, { now, by }: Asking):
     }
     case "silences":
       return { kind: "silences", silences: known.silences, maintenance: known.maintenance };
+    case "redeliver": {
+      const incident = find(known.incidents, request.incident);
+      const { refusals = {} } = known;
+      const outcomes = deadIn(incident)
+        .filter(({ sink }) => request.sink === undefined || sink === request.sink)
+        .map(({ seq, sink }) => {
+          const reason = refusals[sink];
+          return reason === undefined
+            ? { seq, sink, state: "delivered" as const }
+            : { seq, sink, state: "dead" as const, reason };
+        });
+      return { kind: "redelivered", incident: incident.id, outcomes, isCut: false };
+    }
     default:
       request satisfies never;
       throw new PetrelError("INTERNAL", "an action that nobody knows");
@@ -109,9 +127,19 @@ function find(all: readonly Incident[], ref: string): Incident {
   throw new PetrelError("USAGE", `"${ref}" begins ${found.length} incidents`);
 }
 
+function deadIn({ timeline }: Incident) {
+  return timeline.flatMap(({ seq, deliveries }) =>
+    Object.keys(deliveries)
+      .filter((sink) => deliveries[sink] === "dead")
+      .map((sink) => ({ seq, sink })),
+  );
+}
+
 function summaryOf(incident: Incident): IncidentSummary {
   const names = Object.keys(IncidentSummary.shape);
-  return IncidentSummary.parse(
-    Object.fromEntries(Object.entries(incident).filter(([name]) => names.includes(name))),
-  );
+  const dead = [...new Set(deadIn(incident).map(({ sink }) => sink))];
+  return IncidentSummary.parse({
+    ...Object.fromEntries(Object.entries(incident).filter(([name]) => names.includes(name))),
+    ...(dead.length > 0 ? { dead } : {}),
+  });
 }

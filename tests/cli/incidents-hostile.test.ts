@@ -46,6 +46,8 @@ test.each<[string, string[], number | undefined]>([
   ["list", ["list"], 4],
   ["show", ["show", POOL_ID], undefined],
   ["silences", ["silences"], 4],
+  ["dead", ["dead"], 4],
+  ["redeliver", ["redeliver", POOL_ID], undefined],
   ["confirm", ["confirm", POOL_ID, "--cause", `it${HOSTILE.replace("\0", "")}`], 2],
 ])("%s: hostile texts are one line each, without orders", async (_verb, words, lines) => {
   const { code, out, err } = await incidents(words);

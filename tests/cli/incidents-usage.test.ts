@@ -43,6 +43,9 @@ test.each<[string, string[], RegExp]>([
     /before it begins|over already/,
   ],
   ["an unsilence of nothing", ["unsilence"], /unsilence: name one/],
+  ["a redeliver of nothing", ["redeliver"], /redeliver: name one by its id/],
+  ["a sink without a name", ["redeliver", "abcd", "--sink", ""], /--sink: /],
+  ["dead by state", ["dead", "--state", "open"], /--state/],
   ["an option of another verb", ["silences", "--match", "service=a"], /--match/],
   ["a watch too eager", ["watch", "--every", "1ms"], /--every: at least 500ms/],
 ])("%s", async (_what, words, expected) => {

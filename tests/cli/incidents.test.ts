@@ -62,10 +62,10 @@ test("a list: those that are not over, newest first, below each other", async ()
   const chars = NEXT_ID.indexOf("b2", 30) + 1;
   expect(first.slice(0, chars + 2)).toBe(`${NEXT_ID.slice(0, chars)}  `);
   expect(first).toMatch(
-    /resolved +warning +ledger-service .* 2026-11-30 03:05Z +3 +silenced, rejected$/,
+    /resolved +warning +ledger-service .* 2026-11-30 03:05Z +3 +dead letters, silenced, rejected$/,
   );
   expect(second).toMatch(
-    /open +critical +payment-service +database connection pool exhausted +2026-11-30 03:05Z +3$/,
+    /open +critical +payment-service +database connection pool exhausted +2026-11-30 03:05Z +3 +dead letters$/,
   );
   expect(total).toBe("2 incidents · petrel incidents show ID");
   for (const column of ["state", "severity", "service", "mechanism", "since", "windows"]) {
@@ -128,6 +128,7 @@ test("show, by the beginning of an id: what matters first, then all there is", a
     "2 calls · 2 tool calls · 3,412 tokens in, 512 out · $0.0123",
     "petrel audit show 7d1f10f4-e5de-8922-a02f-e4fd94f7444b",
     "petrel audit replay --task 7d1f10f4-e5de-8922-a02f-e4fd94f7444b",
+    `not taken   petrel incidents redeliver ${POOL_ID}`,
     `petrel incidents confirm ${POOL_ID}`,
   ];
   let last = -1;
@@ -166,9 +167,10 @@ test("a silence is set, listed and ended", async () => {
   const what = ["--match", "service=payment-*", "--match", "severity!=critical"];
   const set = await incidents(["silence", ...what, ...when, "--comment", "release 4.2"]);
   const [silence] = known.silences;
-  expect(set.out.split("\n").slice(0, 3)).toEqual([
+  expect(set.out.split("\n").slice(0, 4)).toEqual([
     "silenced service=payment-* severity!=critical",
     "  2096-01-01 00:00Z to 2096-01-01 02:00Z (2 h): release 4.2",
+    "  matches no incident that is open now",
     `  ends early with: petrel incidents unsilence ${silence?.id}`,
   ]);
   expect(silence).toMatchObject({
@@ -189,6 +191,55 @@ test("a silence is set, listed and ended", async () => {
   const ended = await incidents(["unsilence", id]);
   expect(ended.out).toMatch(new RegExp(`^ended silence ${id}; left are:\\nno silence\\n`));
   expect((await incidents(["silences"])).out).toMatch(/^no silence\n/);
+});
+
+test.each<[string[], number, string]>([
+  [[], 1, "holds back 1 incident now"],
+  [[], 2, "holds back 2 incidents now"],
+  [["--from", "2096-01-01T00:00:00Z"], 2, "would hold back 2 incidents now"],
+])("a silence %p that matches %d says so", async (when, matching, words) => {
+  known.matching = matching;
+  const what = ["silence", "--match", "service=*", ...when, "--comment", "c"];
+  const { out } = await incidents([...what, "--until", "2096-02-01T00:00:00Z"]);
+  known.matching = 0;
+  expect(out.split("\n")[2]).toBe(`  ${words}`);
+});
+
+test("dead letters are listed, also those of what is over, and sent again", async () => {
+  const listed = await incidents(["dead"]);
+  expect([listed.code, listed.err]).toEqual([0, ""]);
+  const lines = listed.out.trimEnd().split("\n");
+  expect(lines[0]).toMatch(/since +not taken by$/);
+  expect(lines.slice(1, 4).every((line) => line.endsWith("  pagerduty"))).toBe(true);
+  expect(lines.at(-1)).toBe("3 incidents · petrel incidents redeliver ID");
+  expect((await incidents(["dead", "--service", "nobody"])).out).toBe(
+    "no notice of nobody is dead\n",
+  );
+  const sent = await incidents(["redeliver", POOL_ID]);
+  expect(sent).toEqual({
+    code: 0,
+    out: `${POOL_ID}: 1 sent\n  change 1  pagerduty  delivered\n`,
+    err: "",
+  });
+  const none = await incidents(["redeliver", POOL_ID, "--sink", "slack"]);
+  expect([none.code, none.out]).toEqual([0, `${POOL_ID}: no notice is dead at slack\n`]);
+});
+
+test("what stays dead is said with the reason, and by exit code 1", async () => {
+  known.refusals = { pagerduty: "pagerduty refused the credentials (HTTP 401)" };
+  const { code, out, err } = await incidents(["redeliver", POOL_ID]);
+  const asJson = await incidents(["redeliver", POOL_ID, "--json"]);
+  known.refusals = {};
+  expect([code, err]).toEqual([1, ""]);
+  expect(out).toBe(
+    `${POOL_ID}: 0 sent, 1 still dead\n  change 1  pagerduty  dead  pagerduty refused the credentials (HTTP 401)\n`,
+  );
+  expect(asJson.code).toBe(1);
+  expect(JSON.parse(asJson.out)).toMatchObject({
+    kind: "redelivered",
+    incident: POOL_ID,
+    outcomes: [{ seq: 1, sink: "pagerduty", state: "dead" }],
+  });
 });
 
 test.each<[string, string[], RegExp]>([

@@ -10,7 +10,7 @@ import {
   SreAgent,
 } from "../../../agents/mod.ts";
 import type { Notice } from "../../../alarms/mod.ts";
-import { newId, silentLogger } from "../../../core/mod.ts";
+import { newId, PetrelError, silentLogger } from "../../../core/mod.ts";
 import type { SourceReport } from "../../../streams/mod.ts";
 import { openMesh } from "../../a2a/echo.ts";
 import { type NatsServer, startNats } from "../../support/nats.ts";
@@ -29,6 +29,8 @@ const meshes: Mesh[] = [];
 let sre: SreAgent;
 let cli: Mesh;
 const told: Notice[] = [];
+/** What the sink says as long as it takes nothing. */
+let refusal: PetrelError | undefined;
 
 const open = async (name: string) => {
   const mesh = await openMesh(nats.url, name);
@@ -58,7 +60,10 @@ beforeAll(async () => {
         isIdempotent: true,
         minSeverity: "info",
         timeoutMs: 1_000,
-        send: async (notice) => void told.push(notice),
+        send: async (notice) => {
+          if (refusal) throw refusal;
+          told.push(notice);
+        },
       },
     ],
     ...(await incidentSettings(mesh)),
@@ -179,6 +184,17 @@ test("a silence is made, listed and taken away, under the name of whoever asked"
   });
   if (made.kind !== "silence") throw new Error("no silence");
   expect(made.silence).toMatchObject({ by: "cli", comment: "we are on it" });
+  // The one that the first test left resolved.
+  expect(made.matching).toBe(1);
+  const other = await ask({
+    action: "silence",
+    matchers: [{ field: "service", isEqual: true, value: "ledger-*" }],
+    until: "2099-01-01T00:00:00Z",
+    comment: "none of it",
+  });
+  if (other.kind !== "silence") throw new Error("no silence");
+  expect(other.matching).toBe(0);
+  await ask({ action: "unsilence", silence: other.silence.id });
   expect(await ask({ action: "silences" })).toMatchObject({ silences: [{ id: made.silence.id }] });
   await ask({ action: "unsilence", silence: made.silence.id });
   expect(await ask({ action: "silences" })).toMatchObject({ silences: [] });
@@ -209,8 +225,42 @@ test("the supervisor, which hears what anybody writes to it, may read and change
   const asked = { schema: INCIDENTS_SCHEMA, action: "silence", matchers, until: end, comment: "c" };
   const refused = await send(asked, supervisor);
   expect(refused).toMatchObject({ status: { state: TaskState.TASK_STATE_REJECTED } });
+  const again = { schema: INCIDENTS_SCHEMA, action: "redeliver", incident: "ffff" };
+  expect(textOf((await send(again, supervisor)) as Task)).toContain("changes no incident");
   const listed = await send({ schema: INCIDENTS_SCHEMA, action: "list" }, supervisor);
   expect(listed).toMatchObject({ status: { state: TaskState.TASK_STATE_COMPLETED } });
+});
+
+test("what a sink never took is listed, and sent again when somebody asks", async () => {
+  expect(await ask({ action: "list", isDead: true })).toMatchObject({ incidents: [] });
+  refusal = new PetrelError("QUERY_REFUSED", "no such channel");
+  const earlier = told.length;
+  expect(await sre.investigate(windowAt(60), { baseline: [] })).toMatchObject({
+    outcome: "incident",
+  });
+  const dead = async () => {
+    const answer = await ask({ action: "list", isDead: true });
+    return answer.kind === "incidents" ? answer.incidents : [];
+  };
+  await until("a dead letter", async () => (await dead()).length === 1);
+  const [one] = await dead();
+  expect(one).toMatchObject({ state: "open", dead: ["book"] });
+  const id = one?.id ?? "";
+  const still = await ask({ action: "redeliver", incident: id });
+  expect(still).toMatchObject({
+    kind: "redelivered",
+    incident: id,
+    outcomes: [{ seq: 1, sink: "book", state: "dead", reason: "no such channel" }],
+    isCut: false,
+  });
+  refusal = undefined;
+  const other = await ask({ action: "redeliver", incident: id, sink: "pagerduty" });
+  expect(other).toMatchObject({ outcomes: [] });
+  const sent = await ask({ action: "redeliver", incident: id.slice(0, 20), sink: "book" });
+  expect(sent).toMatchObject({ outcomes: [{ seq: 1, sink: "book", state: "delivered" }] });
+  expect(told.slice(earlier)).toMatchObject([{ id: `${id}.1`, change: "opened" }]);
+  expect(await dead()).toEqual([]);
+  expect(await ask({ action: "redeliver", incident: id })).toMatchObject({ outcomes: [] });
 });
 
 test("nobody but the SRE agent writes into an incident's task", async () => {

@@ -95,6 +95,8 @@ test(`killed at any of its steps, in ${RUNS} runs: the alarm is told, once where
 describe("sinks that fail", () => {
   const busy = () => new PetrelError("OVERLOADED", "busy", { retryAfterMs: 1 });
   const refused = () => new PetrelError("QUERY_REFUSED", "no");
+  /** Its token is being rotated. */
+  const rotated = () => new PetrelError("UNAUTHENTICATED", "no such token");
 
   /** Fails as `failures` say, then takes everything. */
   const failing = (name: string, failures: (() => unknown)[]) => {
@@ -126,7 +128,7 @@ describe("sinks that fail", () => {
   };
 
   test("for a while are tried again, and cost the others nothing", async () => {
-    const slow = failing("slow", [busy, busy, () => new Promise(() => {})]);
+    const slow = failing("slow", [busy, rotated, () => new Promise(() => {})]);
     const good = failing("good", []);
     const { record } = await tell([slow.sink, good.sink]);
     expect(slow.tries()).toBe(4);
