@@ -41,11 +41,11 @@ export class IncidentDesk {
 
   /**
    * Takes a verdict over everything there is to look at, once however often it comes. Throws what the
-   * store throws.
+   * store throws. `isAsked`: somebody asked for it, as {@link sightingOf} has it.
    */
-  async take(verdict: Verdict): Promise<Taken> {
+  async take(verdict: Verdict, isAsked = false): Promise<Taken> {
     const { store, teller } = this.#options;
-    const sighting = sightingOf(verdict);
+    const sighting = sightingOf(verdict, isAsked);
     const book = await store.changeBook((known) =>
       advance(withoutExpired(known, this.#nowMs()), sighting, this.circumstances(known)),
     );

@@ -206,7 +206,8 @@ function isLong({ firstWindow, lastWindow, quietUntil }: Head, { rules }: Circum
 /** Only a window behind the last one counts, and only once. */
 function isQuiet(head: Head, sighting: Sighting): boolean {
   const { startMs } = windowMsOf(sighting.window);
-  if (startMs < Date.parse(head.quietUntil ?? head.lastWindow.end)) return false;
+  if (sighting.isAsked || startMs < Date.parse(head.quietUntil ?? head.lastWindow.end))
+    return false;
   if (head.kind === "operations") return sighting.signs.every(({ kind }) => kind !== "operations");
   if (head.fingerprint.startsWith("source-")) {
     return !sighting.unread.has(head.fingerprint);

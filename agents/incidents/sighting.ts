@@ -28,6 +28,8 @@ export interface Sighting {
   readonly troubled: ReadonlySet<string>;
   /** Fingerprints of sources that could not be read; what they would have shown is unknown. */
   readonly unread: ReadonlySet<string>;
+  /** A window that somebody chose: no incident is quiet for it. */
+  readonly isAsked: boolean;
   /** Whether everything was looked at: only then is an incident that does not show quiet. */
   readonly isWhole: boolean;
 }
@@ -53,16 +55,22 @@ export function fingerprintOf(service: string, mechanism: string): string {
     .slice(0, 24);
 }
 
-export function sightingOf(verdict: Verdict): Sighting {
+/**
+ * `isAsked`: somebody asked for it, over a window of their own choosing, which may be long or at a bad time.
+ * A fault that it finds is one; that it could not read something, or found nothing, says nothing.
+ */
+export function sightingOf(verdict: Verdict, isAsked = false): Sighting {
   const unread = unreadSources(verdict);
   const fault = faultOf(verdict);
   const unexplained = fault ?? unexplainedOf(verdict);
   const answered = Object.keys(verdict.sources).length - unread.length;
+  const signs = [...(unexplained ? [unexplained] : []), ...blindSigns(unread, answered, verdict)];
   return {
     investigation: verdict.id,
     window: verdict.window,
     at: verdict.concludedAt,
-    signs: [...(unexplained ? [unexplained] : []), ...blindSigns(unread, answered, verdict)],
+    signs: isAsked ? signs.filter(({ kind }) => kind === "fault") : signs,
+    isAsked,
     troubled: new Set(
       isAnomalous(verdict)
         ? verdict.causes.flatMap(({ service, affected }) => [service, ...affected])

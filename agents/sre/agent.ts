@@ -359,7 +359,7 @@ export class SreAgent {
       trace: turn.trace,
       timeoutMs: turn.deadlineMs - mesh.clock.nowMs() - ANSWER_MS,
       // Nobody is woken by a question about last week.
-      isLookBack: asked.endMs < mesh.clock.nowMs() - rules.reopenWithinMs,
+      asked: asked.endMs < mesh.clock.nowMs() - rules.reopenWithinMs ? "past" : "now",
       ...(baseline.length > 0 ? { baseline: baseline.map(toWindow) } : {}),
       ...(query ? { query } : {}),
       alerted,

@@ -55,8 +55,8 @@ export interface Opening {
   readonly query?: LogQuerySpec;
   /** Something is known to be wrong in the window: rank suspects although nothing stands out. */
   readonly alerted?: boolean;
-  /** Somebody asked about what is long over: an answer to them, and no alarm. */
-  readonly isLookBack?: boolean;
+  /** Somebody asked for it: about now, or about what is long over, which alarms nobody. */
+  readonly asked?: "now" | "past";
   /** Default: the window's own id, so that a window is investigated once. */
   readonly id?: string;
   /** The trace of whoever asked; default: a new one. */
@@ -232,8 +232,9 @@ export class Coordinator {
     const { incidents, mesh } = this.#options;
     // A look at some services only, or at what is long over, is an answer to whoever asked: it alarms
     // nobody, and cannot say that anything is over.
-    if (one.record.query !== undefined || one.record.isLookBack === true) return;
-    const taken = await this.#persist(() => incidents.take(verdict));
+    const { query, asked } = one.record;
+    if (query !== undefined || asked === "past") return;
+    const taken = await this.#persist(() => incidents.take(verdict, asked !== undefined));
     this.#tellWhatGoesOn(verdict, taken);
     // Who stops leaves it in the book: the next one sees to it, and nobody waits for a model or for NATS.
     await unlessAborted(taken.recorded, this.#stop.signal).catch(() => {});
@@ -278,7 +279,7 @@ export class Coordinator {
       ...(opening.incidents ? { incidents: opening.incidents.map(windowToJson) } : {}),
       ...(opening.query ? { query: opening.query } : {}),
       ...(opening.alerted ? { alerted: true } : {}),
-      ...(opening.isLookBack ? { isLookBack: true } : {}),
+      ...(opening.asked ? { asked: opening.asked } : {}),
       sources: sources.map((agent) => ({ agent, messageId: newId() })),
       timeoutMs: Math.max(1, Math.min(timeoutMs, Math.floor(opening.timeoutMs ?? timeoutMs))),
       state: "open",

@@ -20,8 +20,8 @@ export const InvestigationRecord = z.strictObject({
   sources: z.array(AskedSource).min(1).max(20),
   /** Somebody says that something is wrong: suspects are ranked although nothing stands out. */
   alerted: z.boolean().optional(),
-  /** Somebody asked about what is long over: an answer to them, and no alarm. */
-  isLookBack: z.boolean().optional(),
+  /** Somebody asked for it: about now, or about what is long over, which alarms nobody. */
+  asked: z.enum(["now", "past"]).optional(),
   /** Longest wait for the sources, milliseconds, counted anew by each owner: clocks need not agree. */
   timeoutMs: z.number().int().positive(),
   state: z.enum(["open", "concluded", "closed"]),

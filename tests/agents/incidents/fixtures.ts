@@ -91,10 +91,10 @@ export class Life {
   }
 
   /** The changes of a window: `told opened`, `resolved`, … in order, of all incidents. */
-  see(verdict: Verdict): string[] {
+  see(verdict: Verdict, isAsked = false): string[] {
     this.nowMs = Math.max(this.nowMs, Date.parse(verdict.concludedAt));
     const before = new Map(this.book.heads.map((head) => [head.id, head.seq]));
-    this.book = advance(this.book, sightingOf(verdict), {
+    this.book = advance(this.book, sightingOf(verdict, isAsked), {
       ...this.#given,
       silences: this.book.silences,
       nowMs: this.nowMs,

@@ -384,3 +384,11 @@ test("what goes on without news is told again after a day, as an update", () => 
   }
   expect(told).toEqual(["288 told updated", "576 told updated"]);
 });
+
+test("a window that somebody asked for: a fault is one, and nothing else is told or quiet", () => {
+  const life = new Life();
+  expect(life.see(blind(0, "failed", "timed_out"), true)).toEqual([]);
+  expect(life.see(fault(1), true)).toEqual(["told opened"]);
+  for (let at = 2; at < 10; at++) expect(life.see(quiet(at), true)).toEqual([]);
+  expect(life.states).toEqual(["payment-service open"]);
+});
