@@ -1,6 +1,7 @@
 /**
  * Brings one notice to one sink: again and again while the sink says later, or refuses credentials, at most
- * for as long as the configuration allows. At least once, always under the same id; once, where the receiver knows the id.
+ * for as long as the configuration allows. At least once, always under the same id; once, where the receiver
+ * knows the id.
  */
 import type { AlarmSink, Notice } from "../../alarms/mod.ts";
 import {
@@ -47,7 +48,7 @@ export async function deliver(
     // Stopped, not refused: the next owner sends it.
     signal.throwIfAborted();
     const failure = asPetrelError(error, "INTERNAL", `sink ${sink.name}`);
-    const waitMs = waitOf(attempt, failure.fields["retryAfterMs"]);
+    const waitMs = waitOf(attempt, failure);
     const again = isWorthAnother(failure) && clock.nowMs() + waitMs < deadlineMs;
     const told = { sink: sink.name, noticeId: notice.id, attempt, error };
     log[again ? "warn" : "error"](again ? "alarm.not_sent" : "alarm.dead", told);
@@ -87,7 +88,10 @@ export async function attemptOf(
   }
 }
 
-function waitOf(attempt: number, asked: unknown): number {
+function waitOf(attempt: number, { code, fields }: PetrelError): number {
+  // Some systems lock an account after a few wrong passwords.
+  if (code === "UNAUTHENTICATED" && attempt > 1) return RETRY_AFTER_MS_MAX;
+  const asked = fields["retryAfterMs"];
   const capMs = Math.min(WAIT_MS_MAX, FIRST_WAIT_MS * 2 ** (attempt - 1));
   const ownMs = capMs * (0.5 + Math.random() / 2);
   return typeof asked === "number" && asked > ownMs ? Math.min(asked, RETRY_AFTER_MS_MAX) : ownMs;
