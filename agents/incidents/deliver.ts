@@ -41,6 +41,7 @@ export async function deliver(
   signal: AbortSignal,
 ): Promise<Delivered> {
   const deadlineMs = clock.nowMs() + retryForMs;
+  let refusals = 0;
   for (let attempt = 1; ; attempt++) {
     if (!(await isPending())) return { state: "delivered" };
     const error = await attemptOf(sink, notice, signal, sink.timeoutMs);
@@ -48,7 +49,9 @@ export async function deliver(
     // Stopped, not refused: the next owner sends it.
     signal.throwIfAborted();
     const failure = asPetrelError(error, "INTERNAL", `sink ${sink.name}`);
-    const waitMs = waitOf(attempt, failure);
+    if (failure.code === "UNAUTHENTICATED") refusals++;
+    // Some systems lock an account after a few wrong passwords.
+    const waitMs = refusals > 1 ? RETRY_AFTER_MS_MAX : waitOf(attempt, failure.fields);
     const again = isWorthAnother(failure) && clock.nowMs() + waitMs < deadlineMs;
     const told = { sink: sink.name, noticeId: notice.id, attempt, error };
     log[again ? "warn" : "error"](again ? "alarm.not_sent" : "alarm.dead", told);
@@ -88,10 +91,7 @@ export async function attemptOf(
   }
 }
 
-function waitOf(attempt: number, { code, fields }: PetrelError): number {
-  // Some systems lock an account after a few wrong passwords.
-  if (code === "UNAUTHENTICATED" && attempt > 1) return RETRY_AFTER_MS_MAX;
-  const asked = fields["retryAfterMs"];
+function waitOf(attempt: number, { retryAfterMs: asked }: PetrelError["fields"]): number {
   const capMs = Math.min(WAIT_MS_MAX, FIRST_WAIT_MS * 2 ** (attempt - 1));
   const ownMs = capMs * (0.5 + Math.random() / 2);
   return typeof asked === "number" && asked > ownMs ? Math.min(asked, RETRY_AFTER_MS_MAX) : ownMs;

@@ -321,7 +321,8 @@ export class SreAgent {
           id: INCIDENTS_SKILL,
           name: "Incidents",
           description:
-            "Lists and shows incidents, takes a person's judgement of their cause, and silences them.",
+            "Lists and shows incidents, takes a person's judgement of their cause, silences them, and " +
+            "sends again what a sink never took.",
           tags: ["sre", "incidents"],
         },
       ],
