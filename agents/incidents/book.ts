@@ -5,9 +5,7 @@
  * else about an incident is in its own record (record.ts).
  */
 import { z } from "zod";
-import { INCIDENT_KINDS, SEVERITIES } from "../../alarms/mod.ts";
-import { WindowJson } from "../protocol.ts";
-import { CHANGE_KINDS, INCIDENT_STATES, Silence, Token } from "./record.ts";
+import { Change, Incident, Silence, Token } from "./record.ts";
 
 /** Incidents that are not over. One more is told as one incident about there being too many. */
 export const HEADS_MAX = 300;
@@ -22,14 +20,7 @@ export const HEAD_SERVICES_MAX = 20;
 export const PENDING_MAX = 20;
 
 /** A change that is decided and not yet done with: recorded, made an event, told. */
-export const Pending = z.strictObject({
-  seq: z.number().int().min(1),
-  kind: z.enum(CHANGE_KINDS),
-  at: z.string(),
-  text: z.string().max(1_000),
-  investigation: Token.optional(),
-  window: WindowJson.optional(),
-  by: z.string().max(200).optional(),
+export const Pending = Change.omit({ deliveries: true }).extend({
   /** Whether sinks are told. */
   isTold: z.boolean(),
   /** The process that sees to it. */
@@ -37,22 +28,26 @@ export const Pending = z.strictObject({
 });
 export type Pending = z.infer<typeof Pending>;
 
-export const Head = z.strictObject({
-  id: Token,
-  fingerprint: Token,
-  kind: z.enum(INCIDENT_KINDS),
-  state: z.enum(INCIDENT_STATES),
-  severity: z.enum(SEVERITIES),
-  service: z.string().max(200),
-  mechanism: z.string().max(200),
-  location: z.string().max(500).optional(),
-  confidence: z.number().min(0).max(1),
-  services: z.array(z.string().max(200)).max(HEAD_SERVICES_MAX),
-  openedAt: z.string(),
-  updatedAt: z.string(),
-  resolvedAt: z.string().optional(),
-  firstWindow: WindowJson,
-  lastWindow: WindowJson,
+/** What of an incident decides about it, and what only deciding needs. */
+export const Head = Incident.pick({
+  id: true,
+  fingerprint: true,
+  kind: true,
+  state: true,
+  severity: true,
+  service: true,
+  mechanism: true,
+  location: true,
+  confidence: true,
+  openedAt: true,
+  updatedAt: true,
+  resolvedAt: true,
+  firstWindow: true,
+  lastWindow: true,
+  silencedBy: true,
+  investigation: true,
+}).extend({
+  services: Incident.shape.services.max(HEAD_SERVICES_MAX),
   windows: z.number().int().min(1),
   /** Quiet windows since the last one that showed it, and where the last of them ended. */
   quiet: z.number().int().min(0),
@@ -60,7 +55,6 @@ export const Head = z.strictObject({
   /** Ends of the windows in which it was resolved or opened again, lately. */
   flips: z.array(z.string()).max(100),
   isFlapping: z.boolean(),
-  silencedBy: Token.optional(),
   /** A person said that it is none: what it shows is normal from then on. */
   isRejected: z.boolean().optional(),
   /** What sinks believe. */
@@ -69,8 +63,6 @@ export const Head = z.strictObject({
   toldUntil: z.string().optional(),
   /** What is new since, in words, and waits for its turn. */
   news: z.array(z.string().max(300)).max(10),
-  /** The investigation it is told with. */
-  investigation: Token,
   /** Of its last change. */
   seq: z.number().int().min(0),
   pending: z.array(Pending).max(PENDING_MAX + 2),
