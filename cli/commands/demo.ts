@@ -74,7 +74,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   if (values.stay) await stay(world, trail, output, signal);
   else
     output.line(
-      "try: petrel demo --stay, and in another terminal: petrel agents · petrel audit tail",
+      "try: petrel demo --stay, and in another terminal: petrel incidents · petrel agents · petrel audit tail",
     );
   return ok ? 0 : 1;
 }
@@ -200,7 +200,7 @@ staying until Ctrl-C
   Prometheus  ${prometheus?.url}
   Splunk      ${splunk?.url}   (stand-in, SPLUNK_TOKEN=${splunk?.token})
   Grafana     ${grafana?.url}   (stand-in, GRAFANA_TOKEN=${grafana?.token})
-${trailWords(trail)}try: petrel agents · petrel audit tail · nats micro ls · nats kv ls PETREL_INVESTIGATIONS`);
+${trailWords(trail)}try: petrel incidents · petrel agents · petrel audit tail · nats micro ls · nats kv ls PETREL_INVESTIGATIONS`);
   await untilStopped(signal);
 }
 
