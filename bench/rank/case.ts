@@ -18,7 +18,7 @@ const METRICS = [
 export async function benchRank(context: BenchContext, task: RankTask = TASK): Promise<Figure[]> {
   const petrel = async () => {
     await using child = startChild("rank/worker.ts", task, context.signal);
-    return child.next(Run, RUN_TIMEOUT_MS);
+    return await child.next(Run, RUN_TIMEOUT_MS);
   };
   const runs = await runRounds("rank", { petrel }, context);
   return figuresOf("rank", METRICS, runs.petrel);
