@@ -116,7 +116,7 @@ export async function benchRecords(
   const task: StepsTask = { envelopes, bodyBytes: BODY_BYTES };
   const petrel = async () => {
     await using child = startChild("bridge/steps.ts", task, context.signal);
-    return child.next(Run, STEPS_TIMEOUT_MS);
+    return await child.next(Run, STEPS_TIMEOUT_MS);
   };
   const runs = await runRounds("records", { petrel }, context);
   return figuresOf("records", STEPS, runs.petrel);

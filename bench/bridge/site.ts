@@ -113,7 +113,7 @@ function configText(of: {
 /** Fills the AUDIT stream in a process of its own. */
 export async function fillStream(task: FillTask, { signal }: BenchContext): Promise<Filled> {
   await using child = startChild("bridge/fill.ts", task, signal);
-  return child.next(Filled, FILL_TIMEOUT_MS);
+  return await child.next(Filled, FILL_TIMEOUT_MS);
 }
 
 /** The trail below `prefix`, and a reader of single records; both are closed together. */
