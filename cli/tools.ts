@@ -17,7 +17,6 @@ import {
   grafanaTools,
   makeToolbox,
   prometheusTools,
-  type SplunkClient,
   splunkTools,
   type Toolbox,
   type ToolboxServer,
@@ -45,7 +44,7 @@ export async function toolsOf(
   { log = silentLogger, clock = systemClock, env = process.env }: ToolsOptions = {},
 ): Promise<Toolbox | undefined> {
   const splunk = config.splunk ? splunkClient(config) : undefined;
-  const own = config.tools.own ? ownTools(config, redact, clock, splunk) : [];
+  const own = config.tools.own ? ownTools(config, redact, clock) : [];
   const servers = await Promise.all(config.tools.servers.map((server) => serverOf(server, env)));
   if (own.length + servers.length === 0) return undefined;
   return makeToolbox({
@@ -61,17 +60,19 @@ export async function toolsOf(
   });
 }
 
-/** Ours, reading ones only. */
-function ownTools(
+/** Ours, of the systems that are configured; reading ones only, unless `writes`. */
+export function ownTools(
   config: Config,
   redact: Redactor["redact"],
   clock: Clock,
-  splunk: SplunkClient | undefined,
+  writes = false,
 ): ToolDefinition[] {
   return [
-    ...(splunk ? splunkTools(splunk, { ...splunkDefaults(config), redact }) : []),
+    ...(config.splunk
+      ? splunkTools(splunkClient(config), { ...splunkDefaults(config), redact })
+      : []),
     ...(config.prometheus ? prometheusTools(prometheusClient(config), clock) : []),
-    ...(config.grafana ? grafanaTools(grafanaClient(config)) : []),
+    ...(config.grafana ? grafanaTools(grafanaClient(config), writes) : []),
   ];
 }
 

@@ -5,26 +5,17 @@ import {
   limits,
   messageOf,
   PetrelError,
-  type Redactor,
   silentLogger,
   systemClock,
   unlessAborted,
 } from "../../core/mod.ts";
-import {
-  grafanaTools,
-  makeMcpHttpApp,
-  meshTools,
-  prometheusTools,
-  serveMcpStdio,
-  splunkTools,
-  type ToolDefinition,
-} from "../../mcp/mod.ts";
+import { makeMcpHttpApp, meshTools, serveMcpStdio, type ToolDefinition } from "../../mcp/mod.ts";
 import { CONFIG_OPTIONS, configFrom, readArgs } from "../args.ts";
 import { makeMeshPort } from "../mesh-port.ts";
 import { commandLogger } from "../output.ts";
 import { redactorOf } from "../redaction.ts";
 import { untilStopped } from "../signals.ts";
-import { grafanaClient, prometheusClient, splunkClient, splunkDefaults } from "../systems.ts";
+import { ownTools } from "../tools.ts";
 import { VERSION } from "../version.ts";
 import { openMesh } from "../wire.ts";
 
@@ -47,7 +38,8 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   const config = configFrom(values);
   if (values.mesh && values["no-mesh"])
     throw new PetrelError("USAGE", "--mesh and --no-mesh exclude each other");
-  const systems = toolsOf(config, await redactorOf(config));
+  const { redact } = await redactorOf(config);
+  const systems = ownTools(config, redact, systemClock, config.mcp.writes);
   const mesh = values["no-mesh"]
     ? undefined
     : await meshIfThere(config, values.mesh ?? false, systems.length, signal);
@@ -131,14 +123,4 @@ async function serveHttp(
   await untilStopped(signal);
   await server.stop(true);
   return 0;
-}
-
-function toolsOf(config: Config, { redact }: Redactor): ToolDefinition[] {
-  return [
-    ...(config.splunk
-      ? splunkTools(splunkClient(config), { ...splunkDefaults(config), redact })
-      : []),
-    ...(config.prometheus ? prometheusTools(prometheusClient(config), systemClock) : []),
-    ...(config.grafana ? grafanaTools(grafanaClient(config), config.mcp.writes) : []),
-  ];
 }
