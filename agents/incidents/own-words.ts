@@ -9,7 +9,7 @@ import type { Explanation } from "../explain/record.ts";
 import type { Verdict } from "../sre/records.ts";
 import type { Head } from "./book.ts";
 import { titleOf } from "./compose.ts";
-import { PETREL } from "./sighting.ts";
+import { PETREL, unreadSources } from "./sighting.ts";
 import { windowMsOf } from "./times.ts";
 
 /** What it is told with; only for incidents that are no fault. */
@@ -33,9 +33,8 @@ function isOfPetrel({ kind, service }: Head): boolean {
   return kind !== "fault" && service === PETREL;
 }
 
-function unreadWords({ sources }: Verdict): string {
-  return Object.entries(sources)
-    .filter(([, { status }]) => status === "failed" || status === "timed_out")
-    .map(([agent, { reason = "no reason was given" }]) => `${agent}: ${reason}`)
+function unreadWords(verdict: Verdict): string {
+  return unreadSources(verdict)
+    .map((agent) => `${agent}: ${verdict.sources[agent]?.reason ?? "no reason was given"}`)
     .join("; ");
 }

@@ -160,7 +160,8 @@ export function sourceFingerprint(agent: string): string {
   return `source-${agent}`;
 }
 
-function unreadSources({ sources }: Verdict): string[] {
+/** The agents whose source could not be read, or did not answer in time. */
+export function unreadSources({ sources }: Verdict): string[] {
   return Object.entries(sources).flatMap(([agent, { status }]) =>
     status === "failed" || status === "timed_out" ? [agent] : [],
   );
